@@ -1,0 +1,58 @@
+"""The families in the order of the nets' inputs, each a module and a pipeline stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import excursion, exhaustion, volatility
+from features.excursion import ExcursionParams
+from features.exhaustion import ExhaustionParams
+from features.expression import Expr
+from features.volatility import VolatilityParams
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureParams:
+    """Parameters of all families."""
+
+    volatility: VolatilityParams
+    excursion: ExcursionParams
+    exhaustion: ExhaustionParams
+
+
+Returns = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family: `expressions(params, training returns by symbol)` gives its outputs; `auxiliary` are not net inputs."""
+
+    name: str
+    expressions: Callable[[FeatureParams, Returns], dict[str, Expr]]
+    auxiliary: tuple[str, ...]
+
+    def graph(self, params: FeatureParams, training_returns: Returns, bar_interval_us: int) -> dict[str, Any]:
+        """The family's graph as plain data; constants are fitted on the training returns alone."""
+        from features.graph import to_data
+
+        outputs = self.expressions(params, training_returns)
+        return to_data(outputs, [name for name in outputs if name not in self.auxiliary], bar_interval_us)
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            "volatility",
+            lambda p, returns: volatility.expressions(p.volatility, volatility.fit(returns)),
+            volatility.AUXILIARY,
+        ),
+        Family("excursion", lambda p, _: excursion.expressions(p.excursion, p.volatility), excursion.AUXILIARY),
+        Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
+    )
+}

@@ -1,0 +1,118 @@
+"""The feature graph as the engine runs it: built from plain data, over history in blocks or bar by bar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference import _native
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+def canonical(data: Mapping[str, Any]) -> str:
+    """The one JSON text of a graph: sorted keys, no blanks, shortest numbers."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def graph_hash(data: Mapping[str, Any]) -> str:
+    """sha256 of the canonical text, hex."""
+    return hashlib.sha256(canonical(data).encode()).hexdigest()
+
+
+def _parameters(node: Mapping[str, Any], names: list[str]) -> dict[str, list[float]]:
+    """Parameters in the kernel's order, by symbol; "*" stands for every symbol that is not named."""
+    values: dict[str, Any] = node.get("p", {})
+    if set(values) != set(names):
+        raise ValueError(
+            f"{node['op']}: takes the parameters {names}, was {sorted(values)}; write the graph with to_data"
+        )
+    symbols = {"*"}.union(*(value for value in values.values() if isinstance(value, dict)))
+    rows: dict[str, list[float]] = {symbol: [] for symbol in symbols}
+    for symbol, row in rows.items():
+        for name in names:
+            value: Any = values[name]
+            row.append(float(value.get(symbol, value["*"]) if isinstance(value, dict) else value))
+    return rows
+
+
+def build_spec(data: Mapping[str, Any]) -> _native.GraphSpec:
+    """The compiled form of a graph's plain data. Raises ValueError for unknown kernels or impossible parameters."""
+    kernels = {kernel.name: kernel for kernel in _native.kernels()}
+    nodes = []
+    for node in data["nodes"]:
+        op = node["op"]
+        if op == "input":
+            names = []
+        elif op == "as_of":
+            names = ["max_age_us"]
+        elif op in kernels:
+            names = [parameter.name for parameter in kernels[op].parameters]
+        else:
+            raise ValueError(
+                f"node.op: must name a kernel of this engine, was {op!r}; use the engine that wrote the graph"
+            )
+        parameters = _parameters(node, names)
+        if op in kernels:
+            for row in parameters.values():
+                _native.check_parameters(op, row)
+        nodes.append((op, node.get("name", ""), list(node.get("in", [])), parameters))
+    names, outputs = list(data["outputs"]), list(data["outputs"].values())
+    return _native.GraphSpec(nodes, names, outputs, int(data["bar_interval_us"]), graph_hash(data))
+
+
+class Graph:
+    """A feature graph for one symbol, with its own state: call `run` again to continue where the last bars ended.
+
+    Values are NaN during warm-up and where an input is missing, in blocks and bar by bar alike.
+    """
+
+    def __init__(self, data: Mapping[str, Any], symbol: str = "*") -> None:
+        self.data = dict(data)
+        self.symbol = symbol
+        self._spec = build_spec(data)
+        self._graph = _native.Graph(self._spec, symbol)
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the graph's plain data."""
+        return self._spec.hash
+
+    @property
+    def series(self) -> list[str]:
+        """Names of the series that the graph joins as-of."""
+        return self._spec.series_names()
+
+    @property
+    def warm_up(self) -> dict[str, int]:
+        """Bars before each output can be finite."""
+        return dict(zip(self._spec.output_names, self._spec.warm_ups(), strict=True))
+
+    def run(
+        self,
+        bars: Mapping[str, ArrayLike],
+        ts: ArrayLike,
+        series: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    ) -> dict[str, NDArray[np.float64]]:
+        """Outputs by name, float64 (n,), for n bars (open, high, low, close, volume) at `ts` (µs UTC, bar open).
+
+        series: name → (ts µs from which each value may be used, values). Raises BarError, naming the row.
+        """
+        for name, (times, values) in (series or {}).items():
+            self._graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
+        columns = (np.ascontiguousarray(bars[name], np.float64) for name in COLUMNS)
+        out = self._graph.run(_native.Bars(np.ascontiguousarray(ts, np.int64), *columns))
+        return dict(zip(self._spec.output_names, np.asarray(out), strict=True))
+
+    def save(self) -> bytes:
+        """The exact state."""
+        return self._graph.save()
+
+    def load(self, state: bytes) -> None:
+        """Takes a state saved from a graph of the same data; raises StateError."""
+        self._graph.load(state)

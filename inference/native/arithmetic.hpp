@@ -1,0 +1,60 @@
+// Kernels without state: arithmetic, comparisons, choice. Comparisons give 1 or 0.
+#pragma once
+#include <algorithm>
+
+#include "kernel.hpp"
+
+namespace ratchet {
+
+#define RATCHET_STATELESS(Type, name, formula, arity, ...)           \
+    struct Type {                                                    \
+        static constexpr const char* NAME = name;                    \
+        static constexpr const char* FORMULA = formula;              \
+        static constexpr int ARITY = arity;                          \
+        static std::vector<Parameter> parameters() { return {}; }    \
+        static int warm_up(const std::vector<double>&) { return 0; } \
+        explicit Type(const std::vector<double>&) {}                 \
+        __VA_ARGS__                                                  \
+        template <class A>                                           \
+        void state(A&) {}                                            \
+    };
+
+RATCHET_STATELESS(Add, "add", "a + b", 2, double update(double a, double b) { return a + b; })
+RATCHET_STATELESS(Subtract, "subtract", "a - b", 2, double update(double a, double b) { return a - b; })
+RATCHET_STATELESS(Multiply, "multiply", "a * b", 2, double update(double a, double b) { return a * b; })
+RATCHET_STATELESS(
+    Divide, "divide", "a / b (missing where b is 0)", 2, double update(double a, double b) { return a / b; })
+RATCHET_STATELESS(
+    Minimum, "minimum", "the smaller of a and b", 2, double update(double a, double b) { return std::min(a, b); })
+RATCHET_STATELESS(
+    Maximum, "maximum", "the larger of a and b", 2, double update(double a, double b) { return std::max(a, b); })
+RATCHET_STATELESS(
+    Less, "less", "1 where a < b, else 0", 2, double update(double a, double b) { return a < b ? 1.0 : 0.0; })
+RATCHET_STATELESS(
+    LessEqual, "less_equal", "1 where a <= b, else 0", 2,
+    double update(double a, double b) { return a <= b ? 1.0 : 0.0; })
+RATCHET_STATELESS(Negate, "negate", "-a", 1, double update(double a) { return -a; })
+RATCHET_STATELESS(Absolute, "absolute", "|a|", 1, double update(double a) { return std::abs(a); })
+RATCHET_STATELESS(Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) { return std::log(a); })
+RATCHET_STATELESS(Exponential, "exp", "e^a", 1, double update(double a) { return std::exp(a); })
+RATCHET_STATELESS(
+    SquareRoot, "sqrt", "square root of a (missing where a < 0)", 1, double update(double a) { return std::sqrt(a); })
+RATCHET_STATELESS(
+    Where, "where", "a where the condition is not 0, else b", 3,
+    double update(double condition, double a, double b) { return condition != 0.0 ? a : b; })
+#undef RATCHET_STATELESS
+
+struct Constant {
+    static constexpr const char* NAME = "constant";
+    static constexpr const char* FORMULA = "the value";
+    static constexpr int ARITY = 0;
+    static std::vector<Parameter> parameters() { return {{"value", -1e300, 1e300, false}}; }
+    static int warm_up(const std::vector<double>&) { return 0; }
+    explicit Constant(const std::vector<double>& p) : value(p[0]) {}
+    double update() { return value; }
+    template <class A>
+    void state(A&) {}
+    double value;
+};
+
+}  // namespace ratchet

@@ -1,0 +1,120 @@
+// What a kernel is, and the gate through which all kernels see their inputs.
+//
+// A kernel is a small struct: parameters in, `update(inputs...)` per bar, `state(archive)`. It never sees a non-finite
+// number: the gate (`Gated`) is the one place with the NaN rule. A bar on which any input is missing gives NaN and
+// leaves the state as it was; a result that is not finite (or not ready: NaN) leaves as NaN. So state is always finite.
+// Blocks and single bars run the same `update`, hence batch equals stream to the bit.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "archive.hpp"
+
+namespace ratchet {
+
+inline constexpr double NaN = std::numeric_limits<double>::quiet_NaN();
+
+/// A parameter of a kernel: its admissible range, and whether it must be whole.
+struct Parameter {
+    std::string name;
+    double low, high;
+    bool whole;
+};
+
+class Node {
+  public:
+    virtual ~Node() = default;
+    virtual void run(const double* const* in, double* out, std::size_t n) = 0;
+    virtual void save(Writer& archive) = 0;
+    virtual void load(Reader& archive) = 0;
+};
+
+/// A kernel as the registry knows it.
+struct KernelInfo {
+    std::string name, formula;
+    int arity = 0;
+    std::vector<Parameter> parameters;
+    /// Bars (with complete inputs) before the first output.
+    std::function<int(const std::vector<double>&)> warm_up;
+    std::function<std::unique_ptr<Node>(const std::vector<double>&)> make;
+};
+
+inline double finite_or_nan(double value) { return std::isfinite(value) ? value : NaN; }
+
+/// True when every number is finite. x * 0 is 0 for those and NaN for the others: a sum that vectorises.
+inline bool all_finite(const double* values, std::size_t n) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < n; ++i) sum += values[i] * 0.0;
+    return sum == 0.0;
+}
+
+template <class Kernel, int Arity>
+class Gated final : public Node {
+  public:
+    explicit Gated(const std::vector<double>& parameters) : kernel_(parameters) {}
+
+    void run(const double* const* in, double* __restrict out, std::size_t n) override {
+        bool clean = true;
+        for (int a = 0; a < Arity; ++a) clean = clean && all_finite(in[a], n);
+        if (clean) {
+            for (std::size_t i = 0; i < n; ++i) out[i] = finite_or_nan(call(in, i, std::make_index_sequence<Arity>{}));
+            return;
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            bool present = true;
+            for (int a = 0; a < Arity; ++a) present = present && std::isfinite(in[a][i]);
+            out[i] = present ? finite_or_nan(call(in, i, std::make_index_sequence<Arity>{})) : NaN;
+        }
+    }
+    void save(Writer& archive) override { kernel_.state(archive); }
+    void load(Reader& archive) override { kernel_.state(archive); }
+
+  private:
+    template <std::size_t... A>
+    double call(const double* const* in, std::size_t i, std::index_sequence<A...>) {
+        return kernel_.update(in[A][i]...);
+    }
+    Kernel kernel_;
+};
+
+/// A registry entry for a gated kernel. Each kernel declares NAME, FORMULA, ARITY, parameters() and
+/// warm_up(parameters).
+template <class Kernel>
+KernelInfo entry() {
+    return {Kernel::NAME,
+            Kernel::FORMULA,
+            Kernel::ARITY,
+            Kernel::parameters(),
+            [](const std::vector<double>& p) { return Kernel::warm_up(p); },
+            [](const std::vector<double>& p) { return std::make_unique<Gated<Kernel, Kernel::ARITY>>(p); }};
+}
+
+/// A window of the last `size` numbers, oldest first to go.
+struct Ring {
+    std::vector<double> items;
+    std::uint32_t at = 0, filled = 0;
+
+    explicit Ring(std::size_t size) : items(size, 0.0) {}
+    bool full() const { return filled == items.size(); }
+    /// Puts x in; returns what it replaces (0 while filling).
+    double push(double x) {
+        double old = items[at];
+        items[at] = x;
+        at = at + 1 == items.size() ? 0 : at + 1;
+        filled += filled < items.size();
+        return old;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(items), archive(at), archive(filled);
+    }
+};
+
+}  // namespace ratchet

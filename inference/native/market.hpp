@@ -1,0 +1,112 @@
+// Bars and named series as they come in: what is refused, and what is known when.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "errors.hpp"
+
+namespace ratchet {
+
+struct Bar {
+    double open, high, low, close, volume;
+};
+
+/// Columns of n bars. `ts` is the bar's open in microseconds since 1970, UTC.
+struct BarColumns {
+    const std::int64_t* ts;
+    const double *open, *high, *low, *close, *volume;
+
+    const double* column(int index) const {
+        const double* all[] = {open, high, low, close, volume};
+        return all[index];
+    }
+    Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
+};
+
+inline int column_of(const std::string& name) {
+    const char* names[] = {"open", "high", "low", "close", "volume"};
+    for (int i = 0; i < 5; ++i)
+        if (name == names[i]) return i;
+    throw std::invalid_argument(message("input", "must be open, high, low, close or volume", "'" + name + "'",
+                                        "declare other inputs with as_of(name, max_age)"));
+}
+
+inline constexpr double MAX_NUMBER = 1e15;  // beyond this, squares and sums of real prices would lose all digits
+
+/// Throws unless the bar is one that a market can print, after the bar at `last_ts` (INT64_MIN: none).
+inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
+    auto fail = [](const char* name, const char* rule, double was, const char* remedy) {
+        throw BarError(message(std::string("bar.") + name, rule, text(was), remedy));
+    };
+    if (ts <= last_ts)
+        throw BarError(message("bar.ts", "must be later than the bar before it (" + std::to_string(last_ts) + ")",
+                               std::to_string(ts), "feed each bar once, in order"));
+    const double prices[] = {bar.open, bar.high, bar.low, bar.close};
+    const char* names[] = {"open", "high", "low", "close"};
+    for (int i = 0; i < 4; ++i)
+        if (!(prices[i] > 0.0 && prices[i] <= MAX_NUMBER))
+            fail(names[i], "must be a finite price above 0 and at most 1e15", prices[i], "drop or mend the bar");
+    if (!(bar.volume >= 0.0 && bar.volume <= MAX_NUMBER))
+        fail("volume", "must be finite, at least 0 and at most 1e15", bar.volume, "use 0 where nothing traded");
+    if (bar.high < bar.low) fail("high", "must not be below low", bar.high, "drop or mend the bar");
+    if (bar.high < std::max(bar.open, bar.close))
+        fail("high", "must not be below open or close", bar.high, "drop or mend the bar");
+    if (bar.low > std::min(bar.open, bar.close))
+        fail("low", "must not be above open or close", bar.low, "drop or mend the bar");
+}
+
+/// Checks n bars; the message names the row.
+inline void check_bars(const BarColumns& bars, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        try {
+            check_bar(bars.ts[i], bars.bar(i), i ? bars.ts[i - 1] : INT64_MIN);
+        } catch (const BarError& error) {
+            throw BarError("row " + std::to_string(i) + ": " + error.what());
+        }
+    }
+}
+
+/// A named series joined as of each bar's close: the last value not later than it and not older than max_age.
+class AsOf {
+  public:
+    void push(const std::string& name, std::int64_t ts, double value) {
+        if (!std::isfinite(value))
+            throw BarError(
+                message("series." + name, "must be finite", text(value), "send nothing where nothing is known"));
+        if (!times_.empty() && ts < times_.back())
+            throw BarError(message("series." + name + ".ts",
+                                   "must not be before the value before it (" + std::to_string(times_.back()) + ")",
+                                   std::to_string(ts), "send values in order of publication"));
+        if (head_ > 64 && 2 * head_ > times_.size()) {  // forget what no bar can ask for any more
+            times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(head_ - 1));
+            values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(head_ - 1));
+            head_ = 1;
+        }
+        times_.push_back(ts);
+        values_.push_back(value);
+    }
+    void read(const std::int64_t* bar_ts, std::size_t n, std::int64_t interval, double max_age_us, double* out) {
+        std::size_t head = head_;
+        for (std::size_t i = 0; i < n; ++i) {
+            const std::int64_t close = bar_ts[i] + interval;
+            while (head < times_.size() && times_[head] <= close) ++head;
+            bool known = head > 0 && static_cast<double>(close - times_[head - 1]) <= max_age_us;
+            out[i] = known ? values_[head - 1] : std::numeric_limits<double>::quiet_NaN();
+        }
+        head_ = std::max(head_, head);
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(times_), archive(values_), archive(head_);
+    }
+
+  private:
+    std::vector<std::int64_t> times_;
+    std::vector<double> values_;
+    std::uint64_t head_ = 0;  // values before it lie at or before the last bar's close
+};
+
+}  // namespace ratchet

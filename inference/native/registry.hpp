@@ -1,0 +1,56 @@
+// Every kernel there is. A kernel listed here is reachable from expressions and is found by the contract tests.
+#pragma once
+#include "arithmetic.hpp"
+#include "extrema.hpp"
+#include "order_statistics.hpp"
+#include "rolling.hpp"
+#include "smoothing.hpp"
+#include "volatility.hpp"
+
+namespace ratchet {
+
+inline const std::vector<KernelInfo>& kernels() {
+    static const std::vector<KernelInfo> all = {
+        entry<Constant>(),     entry<Add>(),
+        entry<Subtract>(),     entry<Multiply>(),
+        entry<Divide>(),       entry<Minimum>(),
+        entry<Maximum>(),      entry<Less>(),
+        entry<LessEqual>(),    entry<Negate>(),
+        entry<Absolute>(),     entry<Logarithm>(),
+        entry<Exponential>(),  entry<SquareRoot>(),
+        entry<Where>(),        entry<Lag>(),
+        entry<RollingSum>(),   entry<RollingMean>(),
+        entry<RollingStd>(),   entry<RollingMin>(),
+        entry<RollingMax>(),   entry<BarsSinceMin>(),
+        entry<BarsSinceMax>(), entry<RollingQuantile>(),
+        entry<RollingRank>(),  entry<ExponentialMean>(),
+        entry<WilderSum>(),    entry<Garch>(),
+    };
+    return all;
+}
+
+inline const KernelInfo& find_kernel(const std::string& name) {
+    for (const auto& kernel : kernels())
+        if (kernel.name == name) return kernel;
+    throw std::invalid_argument(message("node.op", "must name a kernel of this engine", "'" + name + "'",
+                                        "load the export with the engine version that wrote it, or newer"));
+}
+
+/// Throws unless every parameter of the kernel is in its range.
+inline void check_parameters(const KernelInfo& kernel, const std::vector<double>& values) {
+    if (values.size() != kernel.parameters.size())
+        throw std::invalid_argument(message(kernel.name,
+                                            "takes " + std::to_string(kernel.parameters.size()) + " parameters",
+                                            std::to_string(values.size()), "give each of them once"));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const Parameter& p = kernel.parameters[i];
+        bool ok = values[i] >= p.low && values[i] <= p.high && (!p.whole || values[i] == std::floor(values[i]));
+        if (!ok)
+            throw std::invalid_argument(message(kernel.name + "." + p.name,
+                                                std::string("must be ") + (p.whole ? "a whole number" : "a number") +
+                                                    " in [" + text(p.low) + ", " + text(p.high) + "]",
+                                                text(values[i]), "choose one inside the range"));
+    }
+}
+
+}  // namespace ratchet

@@ -1,0 +1,53 @@
+// Exponential smoothing: EMA, Wilder's average and RiskMetrics' EWMA are one recursion with three names.
+#pragma once
+#include "kernel.hpp"
+
+namespace ratchet {
+
+struct ExponentialMean {
+    static constexpr const char* NAME = "exponential_mean";
+    static constexpr const char* FORMULA = "m += alpha (x - m), seeded with the mean of the first `seed` values";
+    static constexpr int ARITY = 1;
+    static std::vector<Parameter> parameters() { return {{"alpha", 1e-9, 1, false}, {"seed", 1, 1e6, true}}; }
+    static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[1]) - 1; }
+
+    explicit ExponentialMean(const std::vector<double>& p)
+        : alpha(p[0]), decay(1.0 - p[0]), seed(static_cast<std::int64_t>(p[1])) {}
+    double update(double x) {
+        if (count >= seed) return mean = decay * mean + alpha * x;
+        mean += x;
+        if (++count < seed) return NaN;
+        return mean /= static_cast<double>(seed);
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(count), archive(mean);
+    }
+    double alpha, decay, mean = 0.0;
+    std::int64_t seed, count = 0;
+};
+
+/// Wilder (1978) smooths directional movement as a decaying sum that starts from bars - 1 values.
+struct WilderSum {
+    static constexpr const char* NAME = "wilder_sum";
+    static constexpr const char* FORMULA = "s += x - s / bars, started from the plain sum of the first bars - 1 values";
+    static constexpr int ARITY = 1;
+    static std::vector<Parameter> parameters() { return {{"bars", 2, 1e6, true}}; }
+    static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
+
+    explicit WilderSum(const std::vector<double>& p) : decay(1.0 - 1.0 / p[0]), bars(static_cast<std::int64_t>(p[0])) {}
+    double update(double x) {
+        if (count >= bars - 1) return sum = sum * decay + x;
+        sum += x;
+        ++count;
+        return NaN;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(count), archive(sum);
+    }
+    double decay, sum = 0.0;
+    std::int64_t bars, count = 0;
+};
+
+}  // namespace ratchet

@@ -1,0 +1,148 @@
+"""Exports made without torch, with a forward pass in plain NumPy: an independent reference for the compiled one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from features.excursion import ExcursionParams
+from features.exhaustion import ExhaustionParams
+from features.families import FAMILIES, FeatureParams
+from features.graph import graph_hash, merge
+from features.volatility import VolatilityParams
+from inference.policy import RiskPolicy, StopPolicy, TargetPolicy
+
+DAY = 86_400_000_000
+GRID = [0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7]
+HORIZON = 10
+STOP_POLICY = StopPolicy(cost=0.002, risk_price=0.3, trail_from_r=0.2)  # moves often, so that tests see moves
+STATE = ["side", "age_fraction", "unrealised", "peak", "trough"]
+
+
+def small_graph(implied: str = "") -> dict[str, Any]:
+    """All families with short windows, GARCH fitted on noise."""
+    params = FeatureParams(
+        VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, implied=implied),
+        ExcursionParams(horizon_bars=HORIZON, window_bars=15, peak_bars=12),
+        ExhaustionParams(rsi_bars=5, adx_bars=5, velocity_bars=3, volume_bars=10),
+    )
+    returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500)}
+    return merge([family.graph(params, returns, DAY) for family in FAMILIES.values()])
+
+
+def forward(x: np.ndarray, manifest: dict[str, Any], weights: dict[str, np.ndarray]) -> np.ndarray:
+    """What the manifest says, in float64: scaling, layers, curves, calibration."""
+    scaling = manifest["scaling"]
+    z = (x.astype(float) - np.float32(scaling["mean"])) / np.float32(scaling["std"])
+    z = np.clip(z, -scaling["clip"], scaling["clip"])
+    for layer in manifest["layers"]:
+        z = z @ weights[f"{layer['name']}.weight"].T.astype(float) + weights[f"{layer['name']}.bias"]
+        if layer["activation"] == "relu":
+            z = np.maximum(z, 0)
+    k = len(manifest["grid"])
+    first, second = (np.exp(-np.cumsum(np.logaddexp(0, part), axis=1)) for part in (z[:, :k], z[:, k:]))
+    nested = manifest["coupling"] == "nested"
+    knots = np.linspace(0, 1, 33)
+    a = np.interp(first, knots, manifest["calibration"][0])
+    b = np.interp(first * second if nested else second, knots, manifest["calibration"][1])
+    return np.stack([a, np.minimum(a, b) if nested else b], axis=1)
+
+
+def contents(kind: str, graph: dict[str, Any], seed: int = 0, hidden: tuple[int, ...] = (24, 17), **changes: Any):
+    """Manifest and weights of a random net."""
+    rng = np.random.default_rng([seed, kind == "stop"])
+    f, k = len(graph["features"]), len(GRID)
+    sizes = [f + 5, *hidden, 2 * k]
+    names = [f"hidden{i}" for i in range(len(hidden))] + ["head"]
+    weights = {}
+    for name, a, b in zip(names, sizes, sizes[1:], strict=False):
+        weights[f"{name}.weight"] = rng.normal(0, a**-0.5, (b, a)).astype(np.float32)
+        weights[f"{name}.bias"] = rng.normal(0, 0.1, b).astype(np.float32)
+    weights["head.weight"] *= 2.0  # curves that differ between states
+    weights["head.bias"] -= 2.0
+    stop = kind == "stop"
+    manifest: dict[str, Any] = {
+        "schema": 1,
+        "kind": kind,
+        "graph": graph,
+        "graph_hash": graph_hash(graph),
+        "features": graph["features"],
+        "state": STATE,
+        "unit": "sigma",
+        "atr": "atr",
+        "scaling": {
+            "mean": [0.1] * (f + 5),
+            "std": [1.5] * (f + 5),
+            "low": [-50.0] * f,
+            "high": [50.0] * f,
+            "clip": 8.0,
+        },
+        "layers": [
+            {"name": n, "in": a, "out": b, "activation": "none" if n == "head" else "relu"}
+            for n, a, b in zip(names, sizes, sizes[1:], strict=False)
+        ],
+        "curves": ["hit", "reversal"] if stop else ["reach", "giveback"],
+        "coupling": "nested" if stop else "independent",
+        "grid": GRID,
+        "calibration": [(np.linspace(0, 1, 33) ** p).tolist() for p in (1.2, 0.9)],
+        "horizon_bars": HORIZON,
+        "bar_interval_us": DAY,
+        "trained_until_us": 0,
+        "expires_us": 0,
+        "symbols": ["SPX"],
+        "tables": {"avoided": [0.3] * k, "forgone": [0.9] * k} if stop else {"unreached": [-0.3] * k},
+        "policy": {"stop": asdict(STOP_POLICY), "risk": asdict(RiskPolicy())}
+        if stop
+        else {"target": asdict(TargetPolicy(min_r=0.3))},
+        "data_hash": "0" * 64,
+        "git_commit": "0" * 40,
+    }
+    return manifest | changes, weights
+
+
+def write(
+    path: Path, manifest: dict[str, Any], weights: dict[str, np.ndarray], probes: np.ndarray | None = None
+) -> Path:
+    """The export file; probe outputs come from `forward` unless given."""
+    x = np.random.default_rng(1).normal(0, 1, (16, manifest["layers"][0]["in"])).astype(np.float32)
+    with np.errstate(invalid="ignore"):  # of weights that are wrong on purpose
+        outputs = forward(x, manifest, weights).astype(np.float32) if probes is None else probes
+    files = {"weights.safetensors": save(weights), "probes.safetensors": save({"inputs": x, "outputs": outputs})}
+    hashes = {f"{name.split('.')[0]}_sha256": hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    files["manifest.json"] = json.dumps(hashes | manifest, sort_keys=True).encode()
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"net/extra/{name}", data)
+    body = buffer.getvalue()[:-2]  # without the length of the (empty) comment
+    comment = b"ratchet-sha256:" + hashlib.sha256(body).hexdigest().encode()
+    path.write_bytes(body + len(comment).to_bytes(2, "little") + comment)
+    return path
+
+
+def write_pair(folder: Path, graph: dict[str, Any] | None = None, seed: int = 0, **changes: Any) -> tuple[Path, Path]:
+    """Both exports of one graph; `changes` go into both manifests."""
+    graph = graph or small_graph()
+    return tuple(
+        write(folder / f"{kind}{seed}.pt", *contents(kind, graph, seed, **changes)) for kind in ("stop", "exit")
+    )
+
+
+def random_bars(n: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """n daily bars around 100 and their times (µs)."""
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0.0002, 0.012, n)))
+    opening = np.roll(close, 1) * np.exp(rng.normal(0, 0.003, n))
+    opening[0] = close[0]
+    high = np.maximum(opening, close) * np.exp(rng.exponential(0.004, n))
+    low = np.minimum(opening, close) * np.exp(-rng.exponential(0.004, n))
+    bars = {"open": opening, "high": high, "low": low, "close": close, "volume": rng.exponential(1e6, n)}
+    return bars, np.arange(n, dtype=np.int64) * DAY

@@ -1,0 +1,203 @@
+"""The contract of STYLE.md, for every kernel in the registry and every choice of its parameters.
+
+A new kernel is found here by itself; it only needs parameters in OPTIONS if it has any.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference import Graph, _native
+
+BARS = 120
+MINUTE = 60_000_000
+TS = np.arange(BARS, dtype=np.int64) * MINUTE
+
+# every kernel with parameters, with settings at the edges and in the middle of their ranges
+WINDOWS = [{"window": 2}, {"window": 3}, {"window": 17}]
+OPTIONS: dict[str, list[dict[str, float]]] = {
+    "constant": [{"value": 0.0}, {"value": -2.5}],
+    "lag": [{"bars": 1}, {"bars": 13}],
+    "rolling_sum": [{"window": 1}, *WINDOWS],
+    "rolling_mean": [{"window": 1}, *WINDOWS],
+    "rolling_std": WINDOWS,
+    "rolling_min": [{"window": 1}, *WINDOWS],
+    "rolling_max": [{"window": 1}, *WINDOWS],
+    "bars_since_min": [{"window": 1}, *WINDOWS],
+    "bars_since_max": [{"window": 1}, *WINDOWS],
+    "rolling_rank": WINDOWS,
+    "rolling_quantile": [{"window": w, "quantile": q} for w in (1, 2, 17) for q in (0.0, 0.3, 0.5, 1.0)],
+    "exponential_mean": [{"alpha": a, "seed": s} for a in (0.01, 0.5, 1.0) for s in (1, 14)],
+    "wilder_sum": [{"bars": 2}, {"bars": 14}],
+    "garch": [{"mu": 0.0, "omega": 1e-6, "alpha": 0.1, "beta": 0.85, "start": 1e-4}],
+}
+# inputs of the kernel under test: columns of the bar, all of them random and independent
+COLUMNS = ["close", "open", "volume"]
+
+CASES = [
+    pytest.param(kernel, options, id=f"{kernel.name}-{'-'.join(f'{v:g}' for v in options.values())}")
+    for kernel in _native.kernels()
+    for options in OPTIONS.get(kernel.name, [{}])
+]
+
+
+def one_kernel_graph(kernel: _native.KernelInfo, options: dict[str, float]) -> Graph:
+    nodes: list[dict[str, object]] = [{"op": "input", "name": name} for name in COLUMNS[: kernel.arity]]
+    node: dict[str, object] = {"op": kernel.name, "in": list(range(kernel.arity))}
+    if options:
+        node["p"] = options
+    nodes.append(node)
+    return Graph({"bar_interval_us": MINUTE, "nodes": nodes, "outputs": {"out": kernel.arity}, "features": ["out"]})
+
+
+def make_bars(seed: int, style: str = "noise") -> dict[str, np.ndarray]:
+    """Bars that a market could print: noise, constant prices, spikes, ties, zero volume, jumps of level."""
+    rng = np.random.default_rng(seed)
+    if style == "constant":
+        close = np.full(BARS, 7.0)
+    elif style == "ties":
+        close = rng.integers(1, 4, BARS).astype(float)
+    else:
+        close = np.exp(np.cumsum(rng.normal(0, 0.02, BARS)))
+    if style == "spikes":
+        close[rng.integers(0, BARS, 4)] *= 1e6
+    if style == "jump":
+        close[BARS // 2 :] *= 1e-5
+    opening = np.roll(close, 1) * np.exp(rng.normal(0, 0.01, BARS)) if style != "constant" else close.copy()
+    volume = np.where(rng.random(BARS) < 0.2, 0.0, rng.exponential(1e4, BARS))
+    return {
+        "open": opening,
+        "high": np.maximum(opening, close),
+        "low": np.minimum(opening, close),
+        "close": close,
+        "volume": volume,
+    }
+
+
+def part(bars: dict[str, np.ndarray], a: int, b: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    return {name: values[a:b] for name, values in bars.items()}, TS[a:b]
+
+
+bars_of = st.builds(make_bars, st.integers(0, 2**31), st.sampled_from(["noise", "constant", "ties", "spikes", "jump"]))
+CHECKS = settings(max_examples=15, deadline=None)
+
+
+def test_every_kernel_with_parameters_has_options() -> None:
+    assert {k.name for k in _native.kernels() if k.parameters} == OPTIONS.keys()
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+@CHECKS
+@given(bars=bars_of, cuts=st.lists(st.integers(1, BARS - 1), max_size=6))
+def test_any_chunking_gives_the_same_bits(kernel, options, bars, cuts) -> None:
+    whole = one_kernel_graph(kernel, options).run(bars, TS)["out"]
+    graph = one_kernel_graph(kernel, options)
+    edges = [0, *sorted(set(cuts)), BARS]
+    pieces = [graph.run(*part(bars, a, b))["out"] for a, b in pairwise(edges)]
+    assert np.concatenate(pieces).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+@CHECKS
+@given(bars=bars_of)
+def test_bar_by_bar_equals_block(kernel, options, bars) -> None:
+    whole = one_kernel_graph(kernel, options).run(bars, TS)["out"]
+    graph = one_kernel_graph(kernel, options)
+    single = [graph.run(*part(bars, i, i + 1))["out"][0] for i in range(BARS)]
+    assert np.array(single).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+@CHECKS
+@given(bars=bars_of, other=bars_of, cut=st.integers(1, BARS - 1))
+def test_no_look_ahead(kernel, options, bars, other, cut) -> None:
+    """Another future changes nothing up to the cut."""
+    spliced = {name: np.concatenate([bars[name][:cut], other[name][cut:]]) for name in bars}
+    a = one_kernel_graph(kernel, options).run(bars, TS)["out"][:cut]
+    b = one_kernel_graph(kernel, options).run(spliced, TS)["out"][:cut]
+    assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+def test_ready_exactly_after_the_declared_warm_up(kernel, options) -> None:
+    graph = one_kernel_graph(kernel, options)
+    finite = np.isfinite(graph.run(make_bars(3), TS)["out"])
+    assert int(np.argmax(finite)) == graph.warm_up["out"]
+    assert finite[graph.warm_up["out"] :].all() or kernel.name in ("log", "sqrt", "divide")
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+@CHECKS
+@given(bars=bars_of, cut=st.integers(1, BARS - 1))
+def test_saved_in_mid_stream_and_loaded_elsewhere(kernel, options, bars, cut) -> None:
+    original = one_kernel_graph(kernel, options)
+    original.run(*part(bars, 0, cut))
+    copy = one_kernel_graph(kernel, options)
+    copy.load(original.save())
+    rest = original.run(*part(bars, cut, BARS))["out"]
+    assert copy.run(*part(bars, cut, BARS))["out"].tobytes() == rest.tobytes()
+    assert copy.save() == original.save()
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+@CHECKS
+@given(bars=bars_of, missing=st.lists(st.integers(0, BARS - 1), min_size=1, max_size=8, unique=True))
+def test_a_missing_input_gives_nan_and_leaves_the_state(kernel, options, bars, missing) -> None:
+    """A bar on which an input is missing might as well not have been there."""
+    if kernel.arity == 0:
+        return
+    nodes = [{"op": "as_of", "name": f"s{i}", "p": {"max_age_us": 0}} for i in range(kernel.arity)]
+    node: dict[str, object] = {"op": kernel.name, "in": list(range(kernel.arity))}
+    if options:
+        node["p"] = options
+    data = {"bar_interval_us": 0, "nodes": [*nodes, node], "outputs": {"out": kernel.arity}, "features": []}
+    present = np.setdiff1d(np.arange(BARS), missing)
+    series = {f"s{i}": (TS[present], bars[COLUMNS[i]][present]) for i in range(kernel.arity)}
+    out = Graph(data).run(bars, TS, series)["out"]
+    dense = Graph(data).run({k: v[present] for k, v in bars.items()}, TS[present], series)["out"]
+    assert np.isnan(out[missing]).all()
+    assert out[present].tobytes() == dense.tobytes()
+
+
+@pytest.mark.parametrize(("kernel", "options"), CASES)
+def test_a_refused_bar_changes_nothing(kernel, options) -> None:
+    bars = make_bars(5)
+    graph = one_kernel_graph(kernel, options)
+    graph.run(*part(bars, 0, 60))
+    before = graph.save()
+    bad, ts = part(bars, 60, 62)
+    bad["high"] = bad["low"] * 0.5
+    with pytest.raises(ValueError, match=r"row 0: bar\.high: must not be below low"):
+        graph.run(bad, ts)
+    assert graph.save() == before
+
+
+@pytest.mark.parametrize("kernel", [k for k in _native.kernels() if k.parameters], ids=lambda k: k.name)
+def test_impossible_parameters_are_refused_by_name(kernel) -> None:
+    for parameter in kernel.parameters:
+        options = dict(OPTIONS[kernel.name][0])
+        wrong = [float("nan"), parameter.low - abs(parameter.low) - 1.0] + ([2.5] if parameter.whole else [])
+        for value in wrong:
+            with pytest.raises(ValueError, match=rf"{kernel.name}\.{parameter.name}: must be"):
+                one_kernel_graph(kernel, {**options, parameter.name: value})
+
+
+def test_a_saved_state_that_does_not_fit_is_refused_and_changes_nothing() -> None:
+    kernel = next(k for k in _native.kernels() if k.name == "rolling_std")
+    graph, other = one_kernel_graph(kernel, {"window": 17}), one_kernel_graph(kernel, {"window": 3})
+    graph.run(make_bars(1), TS)
+    state = graph.save()
+    flipped = bytes([*state[:40], state[40] ^ 1, *state[41:]])
+    for wrong, rule in (
+        (state[:-3], "complete saved state"),
+        (flipped, "complete saved state"),
+        (other.save(), "same feature graph"),
+    ):
+        with pytest.raises(ValueError, match=rule):
+            graph.load(wrong)
+        assert graph.save() == state
