@@ -11,11 +11,11 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro test lint bench ui sanitize build clean
+.PHONY: repro test lint bench ui sanitize build lock clean
 .DEFAULT_GOAL := repro
 
 repro: build
-	@dvc repro --quiet || dvc repro
+	@dvc repro
 	@python -m pipelines.summary
 
 build: $(VENV)/.built
@@ -45,11 +45,27 @@ bench: build
 ui: build
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
 
+# The engine's tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer. The base interpreter runs them, so that
+# the editable install of the virtual environment does not bring in the ordinary build.
+SANITIZED := build/sanitize
+TREE := $(SANITIZED)/tree
 sanitize: build
-	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRATCHET_SANITIZE=ON \
+	cmake -S . -B $(SANITIZED) -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRATCHET_SANITIZE=ON \
 		-DPython_EXECUTABLE=$(BIN)/python -Dnanobind_DIR=$$(python -m nanobind --cmake_dir) >/dev/null
-	cmake --build build/sanitize --target _native
-	python -m benchmarks.sanitized build/sanitize
+	cmake --build $(SANITIZED) --target _native
+	mkdir -p $(TREE)/inference
+	ln -sfn $(CURDIR)/features $(TREE)/features
+	for file in inference/*.py; do ln -sf $(CURDIR)/$$file $(TREE)/inference/; done
+	cp $(SANITIZED)/_native*.so $(TREE)/inference/
+	PYTHONPATH=$(TREE):$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") \
+		LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so.6)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		$$(python -c "import sys; print(sys._base_executable)") -P -m pytest tests/inference tests/features
+
+# Writes the versions installed now into requirements.txt, below its heading.
+lock:
+	{ grep '^#' requirements.txt; pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\).*/\1/'; } > requirements.new
+	mv requirements.new requirements.txt
 
 clean:
 	rm -rf build $(VENV)/.built

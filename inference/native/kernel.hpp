@@ -5,6 +5,8 @@
 // leaves the state as it was; a result that is not finite (or not ready: NaN) leaves as NaN. So state is always finite.
 // Blocks and single bars run the same `update`, hence batch equals stream to the bit.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -63,23 +65,36 @@ class Gated final : public Node {
     void run(const double* const* in, double* __restrict out, std::size_t n) override {
         bool clean = true;
         for (int a = 0; a < Arity; ++a) clean = clean && all_finite(in[a], n);
-        if (clean) {
-            for (std::size_t i = 0; i < n; ++i) out[i] = finite_or_nan(call(in, i, std::make_index_sequence<Arity>{}));
-            return;
-        }
-        for (std::size_t i = 0; i < n; ++i) {
-            bool present = true;
-            for (int a = 0; a < Arity; ++a) present = present && std::isfinite(in[a][i]);
-            out[i] = present ? finite_or_nan(call(in, i, std::make_index_sequence<Arity>{})) : NaN;
+        if constexpr (std::is_trivially_copyable_v<Kernel>) {  // small state: keep it in registers while the block runs
+            Kernel local = kernel_;
+            loop(local, in, out, n, clean);
+            kernel_ = local;
+        } else {
+            loop(kernel_, in, out, n, clean);
         }
     }
     void save(Writer& archive) override { kernel_.state(archive); }
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
+    static void loop(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, bool clean) {
+        std::array<const double*, Arity> columns;
+        std::copy_n(in, Arity, columns.begin());
+        const auto all = std::make_index_sequence<Arity>{};
+        if (clean) {
+            for (std::size_t i = 0; i < n; ++i) out[i] = finite_or_nan(call(kernel, columns, i, all));
+            return;
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            bool present = true;
+            for (const double* column : columns) present = present && std::isfinite(column[i]);
+            out[i] = present ? finite_or_nan(call(kernel, columns, i, all)) : NaN;
+        }
+    }
     template <std::size_t... A>
-    double call(const double* const* in, std::size_t i, std::index_sequence<A...>) {
-        return kernel_.update(in[A][i]...);
+    static double call(Kernel& kernel, const std::array<const double*, Arity>& columns, std::size_t i,
+                       std::index_sequence<A...>) {
+        return kernel.update(columns[A][i]...);
     }
     Kernel kernel_;
 };

@@ -58,8 +58,20 @@ inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
         fail("low", "must not be above open or close", bar.low, "drop or mend the bar");
 }
 
+/// Whether all n bars pass `check_bar`: the same rules without branches, so that history is checked at memory speed.
+inline bool bars_are_good(const BarColumns& b, std::size_t n) {
+    bool good = true;
+    for (std::size_t i = 1; i < n; ++i) good &= b.ts[i] > b.ts[i - 1];
+    for (std::size_t i = 0; i < n; ++i)  // high and low bound the others, and NaN fails every comparison
+        good &= (b.low[i] > 0.0) & (b.high[i] <= MAX_NUMBER) & (b.low[i] <= b.open[i]) & (b.low[i] <= b.close[i]) &
+                (b.high[i] >= b.open[i]) & (b.high[i] >= b.close[i]) & (b.volume[i] >= 0.0) &
+                (b.volume[i] <= MAX_NUMBER);
+    return good;
+}
+
 /// Checks n bars; the message names the row.
 inline void check_bars(const BarColumns& bars, std::size_t n) {
+    if (bars_are_good(bars, n)) return;
     for (std::size_t i = 0; i < n; ++i) {
         try {
             check_bar(bars.ts[i], bars.bar(i), i ? bars.ts[i - 1] : INT64_MIN);

@@ -1,0 +1,1 @@
+"""Benchmarks, each named by its unit of work; `make bench` runs them all."""

@@ -1,0 +1,138 @@
+"""Expressions and their graphs as data; features on bars: nothing looks ahead, nothing gets lost on the way."""
+
+from __future__ import annotations
+
+import json
+
+import handmade_export as handmade
+import numpy as np
+import pytest
+
+from features import Expr, as_of, bar, constant, maximum, where
+from features.graph import from_data, graph_hash, merge, to_data
+from features.volatility import VolatilityParams, fit
+from inference import Graph
+
+MINUTE = 60_000_000
+
+
+def test_equal_expressions_are_one_node() -> None:
+    a = (bar("close") - bar("close").lag(1)).rolling_std(5)
+    b = (bar("close") - bar("close").lag(1)).rolling_std(5)
+    assert a is b
+    assert a is not (bar("close") - bar("close").lag(2)).rolling_std(5)
+    data = to_data({"a": a, "twice": b * 2.0, "square": a * a}, ["a"], MINUTE)
+    assert [node["op"] for node in data["nodes"]].count("rolling_std") == 1
+
+
+def test_a_graph_survives_json_and_merges_without_copies() -> None:
+    first = to_data({"m": bar("close").rolling_mean(5)}, ["m"], MINUTE)
+    second = to_data({"z": bar("close") / bar("close").rolling_mean(5)}, ["z"], MINUTE)
+    assert to_data(from_data(json.loads(json.dumps(first))), ["m"], MINUTE) == first
+    both = merge([first, second])
+    assert len(both["nodes"]) == 3
+    assert both["features"] == ["m", "z"]
+    assert graph_hash(both) != graph_hash(first)
+    with pytest.raises(ValueError, match=r"outputs\.m: must be one expression, was two"):
+        merge([first, to_data({"m": bar("open").lag(1)}, ["m"], MINUTE)])
+    with pytest.raises(ValueError, match="bar_interval_us: must be one for all graphs"):
+        merge([first, {**second, "bar_interval_us": 1}])
+
+
+def test_operators_are_what_they_say() -> None:
+    bars, ts = handmade.random_bars(60)
+    c, o = bars["close"], bars["open"]
+    close, opening = bar("close"), bar("open")
+    cases: list[tuple[Expr, np.ndarray]] = [
+        (close + opening, c + o),
+        (1.0 + close, 1.0 + c),
+        (close - 2.0, c - 2.0),
+        (2.0 - close, 2.0 - c),
+        (close * opening, c * o),
+        (3 * close, 3 * c),
+        (close / opening, c / o),
+        (1.0 / close, 1.0 / c),
+        (-close, -c),
+        ((close - opening).abs(), np.abs(c - o)),
+        (close.log(), np.log(c)),
+        ((close / 100.0).exp(), np.exp(c / 100.0)),
+        (close.sqrt(), np.sqrt(c)),
+        (close < opening, (c < o).astype(float)),
+        (close > opening, (c > o).astype(float)),
+        (close <= opening, (c <= o).astype(float)),
+        (close >= opening, (c >= o).astype(float)),
+        (where(close > opening, close, 0.0), np.where(c > o, c, 0.0)),
+        (maximum(close, opening), np.maximum(c, o)),
+        (constant(3.0), np.full(60, 3.0)),
+    ]
+    data = to_data({str(i): expr for i, (expr, _) in enumerate(cases)}, [], MINUTE)
+    out = Graph(data).run(bars, ts)
+    for i, (expr, expected) in enumerate(cases):
+        np.testing.assert_allclose(out[str(i)], expected, rtol=1e-14, err_msg=repr(expr))
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (
+            lambda: bar("close").rolling_mean(0),
+            r"rolling_mean\.window: must be a whole number in \[1, 1e\+06\], was 0",
+        ),
+        (lambda: bar("close").lag(-1), r"lag\.bars: must be"),
+        (lambda: bar("vwap"), "must be open, high, low, close or volume, was 'vwap'"),
+        (lambda: as_of("vix", 0), "max_age_days: must be above 0"),
+        (lambda: Expr("add", (bar("close"),)), "add: takes 2 inputs, was 1"),
+        (lambda: bar("close").garch(0.0, {"SPX": 1e-6}, 0.1, 0.8, 1e-4), 'must have a value for "\\*"'),
+    ],
+)
+def test_impossible_expressions_are_refused_where_they_are_written(make, rule) -> None:
+    with pytest.raises(ValueError, match=rule):
+        make()
+
+
+def test_an_expression_is_no_condition() -> None:
+    with pytest.raises(TypeError, match="use where"):
+        bool(bar("close") > 1.0)
+
+
+def test_an_unknown_kernel_in_stored_data_is_refused() -> None:
+    data = to_data({"m": bar("close").rolling_mean(5)}, ["m"], MINUTE)
+    data["nodes"][1]["op"] = "rolling_kurtosis"
+    with pytest.raises(ValueError, match="must name a kernel of this engine, was 'rolling_kurtosis'"):
+        Graph(data)
+
+
+def test_no_feature_looks_ahead() -> None:
+    """Every output of every family: another future changes nothing up to the cut, at many cuts."""
+    graph = handmade.small_graph()
+    bars, ts = handmade.random_bars(160, seed=1)
+    other, _ = handmade.random_bars(160, seed=2)
+    whole = Graph(graph, "SPX").run(bars, ts)
+    for cut in range(1, 160, 13):
+        spliced = {name: np.concatenate([bars[name][:cut], other[name][cut:]]) for name in bars}
+        for name, values in Graph(graph, "SPX").run(spliced, ts).items():
+            assert values[:cut].tobytes() == whole[name][:cut].tobytes(), name
+
+
+def test_features_do_not_depend_on_the_price_level() -> None:
+    """Net inputs are ratios: prices in cents or in thousands give the same features."""
+    graph = handmade.small_graph()
+    bars, ts = handmade.random_bars(160)
+    scaled = {name: values * (1.0 if name == "volume" else 1024.0) for name, values in bars.items()}
+    a, b = Graph(graph, "SPX").run(bars, ts), Graph(graph, "SPX").run(scaled, ts)
+    for name in graph["features"]:
+        np.testing.assert_allclose(a[name], b[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_garch_says_when_it_cannot_be_fitted() -> None:
+    with pytest.raises(ValueError, match="at least 100 varying returns of SPX"):
+        fit({"SPX": np.zeros(500)})
+    with pytest.raises(ValueError, match="at least 100 varying returns of SPX"):
+        fit({"SPX": np.random.default_rng(0).normal(size=20)})
+
+
+def test_parameters_of_a_family_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"features\.volatility\.slow_bars: must exceed window_bars"):
+        VolatilityParams(window_bars=50, slow_bars=20)
+    with pytest.raises(ValueError, match=r"features\.volatility\.ewma_decay: must be a number in"):
+        VolatilityParams(ewma_decay=1.5)
