@@ -56,7 +56,8 @@ def _checked_bytes(path: Path) -> bytes:
             path, "must be a readable file", error.strerror or "unreadable", "run `make repro` first"
         ) from error
     body, comment = data[: -_COMMENT_SIZE - 2], data[-_COMMENT_SIZE:]
-    if not comment.startswith(SEAL):
+    length = data[len(body) : len(body) + 2]
+    if length != _COMMENT_SIZE.to_bytes(2, "little") or not comment.startswith(SEAL):
         raise _refuse(path, "must end with its seal", "truncated, or not an export")
     if seal_of(body) != comment:
         raise _refuse(path, "must match its sha256 seal", "changed after it was written")

@@ -37,7 +37,7 @@ def _parameters(node: Mapping[str, Any], names: list[str]) -> dict[str, list[flo
     for symbol, row in rows.items():
         for name in names:
             value: Any = values[name]
-            row.append(float(value.get(symbol, value["*"]) if isinstance(value, dict) else value))
+            row.append(float(value[symbol if symbol in value else "*"] if isinstance(value, dict) else value))
     return rows
 
 

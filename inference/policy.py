@@ -92,7 +92,8 @@ class TargetPolicy:
 class RiskPolicy:
     """The risk envelope; it cannot be switched off, only made tighter than its ceilings of 2 % and 5 %.
 
-    max_trade_loss: largest loss at the stop, fraction of equity. max_open_risk: largest sum of open risk, likewise.
+    max_trade_loss: largest loss at the stop with stop.cost inside, fraction of equity.
+    max_open_risk: largest sum of what all stops would lose, fraction of equity.
     min_distance: smallest distance of a level from the price, fraction of price. tick: price step, 0 = continuous.
     """
 

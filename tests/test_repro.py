@@ -33,7 +33,12 @@ def run(copy: Path, *command: str) -> str:
 def kill_while_training(copy: Path) -> None:
     """Starts the pipeline and kills all of it, without warning, once the first net has a checkpoint."""
     process = subprocess.Popen(
-        ["dvc", "repro"], cwd=copy, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["dvc", "repro"],
+        cwd=copy,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 300
     while not list(copy.glob("artifacts/checkpoints/**/*.ckpt")):
@@ -77,7 +82,16 @@ def test_metrics_plots_and_graph_are_what_dvc_users_expect(repro) -> None:
     plots = run(repro, "dvc", "plots", "show")
     assert (repro / "dvc_plots" / "index.html").exists(), plots
     graph = run(repro, "dvc", "dag")
-    for stage in ("ingest", "check", "features@volatility", "labels", "train@stop", "export@exit", "evaluate", "register"):
+    for stage in (
+        "ingest",
+        "check",
+        "features@volatility",
+        "labels",
+        "train@stop",
+        "export@exit",
+        "evaluate",
+        "register",
+    ):
         assert stage in graph
 
 

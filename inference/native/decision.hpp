@@ -115,10 +115,11 @@ inline void set_first_levels(const Model& model, const View& view, Position& pos
                "choose a finer policy.risk.tick");
     position.target = std::isnan(own_target) ? decision.target().level : own_target;
     position.reason = view.status;
-    const double loss = position.initial_distance * position.quantity, allowed = model.risk.max_trade_loss * equity;
+    const double per_unit = position.initial_distance + model.stop.cost * price, loss = per_unit * position.quantity;
+    const double allowed = model.risk.max_trade_loss * equity;
     if (loss > allowed * (1.0 + 1e-9))
         throw RiskError(message("quantity", "must risk at most " + text(allowed) + " at the nearest admissible stop",
-                                text(loss), "open at most " + text(allowed / position.initial_distance)));
+                                text(loss), "open at most " + text(allowed / per_unit)));
 }
 
 /// Moves the levels of an open position by one decision; `emit(kind, trace)` is called for each level that moved.

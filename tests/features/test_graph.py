@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import handmade_export as handmade
 import numpy as np
 import pytest
 
+import handmade_export as handmade
 from features import Expr, as_of, bar, constant, maximum, where
 from features.graph import from_data, graph_hash, merge, to_data
 from features.volatility import VolatilityParams, fit

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import handmade_export as handmade
 import numpy as np
 import pytest
 
+import handmade_export as handmade
 from features.labels import LabelParams, make_labels
 from inference.replay import Bars, Costs, Entries, replay_levels
 

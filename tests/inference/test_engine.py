@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import handmade_export as handmade
 import numpy as np
 import pytest
 
+import handmade_export as handmade
 from inference import BarError, Engine, Kind, RiskError, StateError, UnknownSymbolError
 from inference.actions import ACTION, REASONS, STOP_STEPS, TARGET_STEPS
 from inference.policy import RiskPolicy
@@ -172,7 +172,8 @@ def test_two_percent_a_trade_and_five_percent_in_all(pair, market, side) -> None
     quantity = 10_000 / price  # 2 % of equity is then 2 % of price
     opened = [engine.open("SPX", side, price, quantity, 1) for _ in range(2)]
     for position in opened:
-        assert side * (position.entry - position.stop) * quantity <= 200.0 * (1 + 1e-9)
+        cost = handmade.STOP_POLICY.cost * price  # of getting out: inside the limit
+        assert (side * (position.entry - position.stop) + cost) * quantity <= 200.0 * (1 + 1e-9)
         assert side * (position.entry - position.stop) > 0
     assert engine.open_risk() <= 500.0
     with pytest.raises(RiskError, match="open risk of all positions at or below 500"):

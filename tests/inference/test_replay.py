@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference_replay as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reference_replay as reference
 from inference.replay import TRADE, Bars, Costs, Entries, replay_levels
 
 N = 80

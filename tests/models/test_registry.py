@@ -1,7 +1,4 @@
 import json
-import os
-import time
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -22,6 +19,7 @@ from models.registry import Verdict, champion, promote, register, resolve
 from models.task import Epoch, TrainParams
 from models.tracking import find_run, flat, log_files, log_training
 from models.trained import describe, predict
+from small_pipeline import inside
 
 DAY = 86_400_000_000
 BARS = 160
@@ -74,11 +72,9 @@ def exports(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A folder with an MLflow store of its own as working directory."""
-    before, tracking = Path.cwd(), mlflow.get_tracking_uri()
-    os.chdir(tmp_path_factory.mktemp("store"))
-    yield Path.cwd()
-    mlflow.set_tracking_uri(tracking)
-    os.chdir(before)
+    folder = tmp_path_factory.mktemp("store")
+    with inside(folder):
+        yield folder
 
 
 YES, NO = Verdict(True, ("passed: x",)), Verdict(False, ("failed: y",))
@@ -113,6 +109,7 @@ def test_a_version_is_registered_once_promoted_by_verdict_and_served(store, expo
     assert model.predict(bars).equals(expected)
     assert model.predict({"bars": bars}).equals(expected)
     answer = model.predict(bars.to_pandas())
+    assert list(answer["ts"]) == list(expected.to_pandas()["ts"])
     np.testing.assert_array_equal(answer["hit_0.3"], expected["hit_0.3"].to_numpy())
 
 

@@ -20,7 +20,9 @@ inline double final_stop(const Context& c, double level) {
     const int side = c.side();
     auto tighter = [side](double a, double b) { return side > 0 ? std::max(a, b) : std::min(a, b); };
     auto looser = [side](double a, double b) { return side > 0 ? std::min(a, b) : std::max(a, b); };
-    const double limit = c.position.entry - side * c.risk.max_trade_loss * c.equity / c.position.quantity;
+    // what the trade may lose at its stop, per unit, the cost of getting out inside
+    const double loss = c.risk.max_trade_loss * c.equity / c.position.quantity - c.stop.cost * c.position.entry;
+    const double limit = c.position.entry - side * loss;
     level = round_to_tick(tighter(level, limit), c.tick, side);
     const double nearest = c.price - side * std::max(c.risk.min_distance * c.price, c.tick);
     level = round_to_tick(looser(level, nearest), c.tick, -side);

@@ -1,0 +1,1 @@
+"""DVC stages, one module a stage: `python -m pipelines.<stage>`."""

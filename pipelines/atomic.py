@@ -1,0 +1,70 @@
+"""Files that are whole or absent: written beside their place, flushed to disk, then renamed over it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+
+
+def write_bytes(data: bytes, path: str | Path) -> None:
+    """Write bytes; a kill or a full disk leaves the file as it was before."""
+    _write(path, lambda stream: stream.write(data))
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Write text as UTF-8."""
+    write_bytes(text.encode(), path)
+
+
+def write_json(obj: Any, path: str | Path) -> None:
+    """Write plain data as JSON with sorted keys; ValueError for NaN and Inf, which JSON does not know."""
+    write_text(json.dumps(obj, indent=2, sort_keys=True, allow_nan=False) + "\n", path)
+
+
+def write_parquet(frame: pl.DataFrame, path: str | Path) -> None:
+    """Write a table as Parquet."""
+    _write(path, frame.write_parquet)
+
+
+def write_csv(frame: pl.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, times in ISO 8601."""
+    _write(path, frame.write_csv)
+
+
+def _write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, since a rename is atomic only inside one file system.
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself must reach the disk too.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

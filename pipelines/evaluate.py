@@ -1,0 +1,103 @@
+"""Stage evaluate: the engine's replay on the test part, beside exits without learning, scored and reported."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from features.labels import LabelParams
+from inference import Engine
+from inference.replay import Costs
+from pipelines.atomic import write_parquet
+from pipelines.baselines import BaselineParams
+from pipelines.bootstrap import BootstrapParams
+from pipelines.calibration import calibration
+from pipelines.entries import EntryParams, find_entries
+from pipelines.outcome import Facts
+from pipelines.params import section
+from pipelines.replays import EQUITY, markets, replay_all, sweep
+from pipelines.results import write_results
+from pipelines.splits import SplitParams
+
+FOLDER = Path("artifacts/evaluate")
+
+
+@dataclass(frozen=True, slots=True)
+class CostParams:
+    """Fractions of price, paid on each fill."""
+
+    taker_fee: float
+    maker_fee: float
+    slippage: float
+
+    def __post_init__(self) -> None:
+        for name in ("taker_fee", "maker_fee", "slippage"):
+            if not -0.001 <= getattr(self, name) <= 0.05:
+                raise ValueError(
+                    f"evaluate.costs.{name}: must lie in [-0.001, 0.05], was {getattr(self, name)}; "
+                    "typical: 0 to 0.001 (a rebate is negative)"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateParams:
+    """notional_fraction: size of every trade, fraction of equity, the same for all policies."""
+
+    entries: EntryParams
+    costs: CostParams
+    notional_fraction: float
+    baselines: BaselineParams
+    bootstrap: BootstrapParams
+
+    def __post_init__(self) -> None:
+        if not 0 < self.notional_fraction <= 10:
+            raise ValueError(
+                f"evaluate.notional_fraction: must lie in (0, 10], was {self.notional_fraction}; typical: 0.1 to 1"
+            )
+
+
+def main() -> None:
+    """Run the stage."""
+    params = section("evaluate", EvaluateParams)
+    cut, horizon = section("split", SplitParams), section("labels", LabelParams).horizon_bars
+    costs = Costs(params.costs.taker_fee, params.costs.maker_fee, params.costs.slippage)
+    bars = pl.read_parquet("data/checked/bars.parquet")
+    series = pl.read_parquet("data/checked/series.parquet")
+    volatility = pl.read_parquet("data/features/volatility.parquet", columns=["symbol", "ts", "atr", "garch_sigma"])
+    entries = find_entries(bars, params.entries)
+    training, test = (markets(bars, volatility, entries, cut, part, horizon) for part in ("train", "test"))
+    for name, side in (("train", training), ("test", test)):
+        if sum(len(market.ids) for market in side) < 2:
+            raise ValueError(f"evaluate.entries: must give two or more in {name}, was fewer; change the rule or file")
+    engine = Engine.load("artifacts/exports/stop.pt", "artifacts/exports/exit.pt", equity=EQUITY)
+
+    chosen = sweep(training, params.baselines, horizon, costs)
+    trades = replay_all(
+        engine, test, chosen, series, params.notional_fraction, params.baselines.random_seed, horizon, costs
+    )
+    write_parquet(trades, FOLDER / "trades.parquet")
+    facts = Facts(
+        horizon_bars=horizon,
+        entry_rule=params.entries.rule,
+        symbols=tuple(market.bars.symbol for market in test),
+        costs=costs,
+        notional_fraction=params.notional_fraction,
+        confidence=params.bootstrap.confidence,
+        chosen={name: setting for name, (setting, _) in chosen.items()},
+        training_expectancy={name: profit for name, (_, profit) in chosen.items()},
+        training_entries=sum(len(market.ids) for market in training),
+    )
+    reliability = calibration(
+        Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
+    )
+    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, reliability, FOLDER)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"evaluate: {error}")

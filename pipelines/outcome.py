@@ -1,0 +1,57 @@
+"""The outcome of an evaluation: all that the report shows, and how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from inference.replay import Costs
+from pipelines.baselines import Static
+from pipelines.risk import WorstCase
+
+STATIC = ("fixed_percent", "fixed_atr")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the reader of the results must know about how they came about."""
+
+    horizon_bars: int
+    entry_rule: str
+    symbols: tuple[str, ...]
+    costs: Costs
+    notional_fraction: float
+    confidence: float
+    chosen: Mapping[str, Static]
+    training_expectancy: Mapping[str, float]
+    training_entries: int
+
+    @property
+    def best_static(self) -> str:
+        """The static baseline with the higher expectancy at fixed size on the training part."""
+        return max(STATIC, key=lambda name: self.training_expectancy[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out."""
+
+    trades: pl.DataFrame
+    table: pl.DataFrame
+    worst: Mapping[str, WorstCase]
+    equity: pl.DataFrame
+    curves: pl.DataFrame
+    gaps: pl.DataFrame
+    calibration: pl.DataFrame
+    facts: Facts
+    censored: int
+
+    def rows(self, policy: str) -> pl.DataFrame:
+        """A policy's figures under pessimistic fills."""
+        return self.table.filter((pl.col("policy") == policy) & (pl.col("mode") == "pessimistic"))
+
+    def pessimistic(self) -> pl.DataFrame:
+        """Trades under pessimistic fills."""
+        return self.trades.filter(pl.col("mode") == "pessimistic")

@@ -1,0 +1,82 @@
+"""Stage register: both exports become challengers, and champions where the gate lets them through."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.labels import LabelParams
+from inference import Net, read_export
+from models.contest import contest
+from models.nets import KINDS, Kind
+from models.registry import RegisterParams, Verdict, Version, champion, gate, pair, promote, register, resolve
+from models.tracking import log_files
+from pipelines.atomic import write_json
+from pipelines.params import section
+from pipelines.splits import SplitParams, split
+
+EVALUATION = Path("artifacts/evaluate/report.html")
+SEED = 7  # of the bootstrap
+
+
+def verdict_on(kind: Kind, path: Path, version: Version, before: Version | None, params: RegisterParams) -> Verdict:
+    """The gate's verdict on one challenger by itself."""
+    if version == before:
+        return Verdict(True, ("passed: it is the champion already",))
+    metrics = json.loads((Path("artifacts/train") / kind.name / "metrics.json").read_text())["test"]
+    export = read_export(path)
+    error = float(np.abs(Net(export).predict(export.probe_inputs) - export.probe_outputs).max())
+    against = None
+    if before is not None:
+        labels = split(
+            pl.read_parquet("data/labels.parquet"),
+            section("split", SplitParams),
+            horizon_bars=section("labels", LabelParams).horizon_bars,
+        )
+        bars, series = (pl.read_parquet(f"data/checked/{name}.parquet") for name in ("bars", "series"))
+        test = labels.filter(pl.col("part") == "test")
+        against = contest(kind, path, resolve(before.uri), bars, series, test, SEED)
+    return gate(metrics, error, against, params)
+
+
+def log_evaluation(net: str, weights_sha256: str) -> None:
+    """Add the replay's report and figures to the net's run."""
+    metrics = json.loads(EVALUATION.with_name("metrics.json").read_text())
+    log_files(weights_sha256, f"{net} net", [EVALUATION], "evaluate", {"evaluate": metrics})
+
+
+def main() -> None:
+    """Reads the exports and what they scored, writes artifacts/registry.json and promotions.jsonl."""
+    params = section("register", RegisterParams)
+    paths = {net: Path("artifacts/exports") / f"{net}.pt" for net in KINDS}
+    versions = {net: register(kind, paths[net]) for net, kind in KINDS.items()}
+    for net in KINDS:
+        log_evaluation(net, read_export(paths[net]).manifest["weights_sha256"])
+    before = {net: champion(kind) for net, kind in KINDS.items()}
+    verdicts = {net: verdict_on(kind, paths[net], versions[net], before[net], params) for net, kind in KINDS.items()}
+    challengers = {net: read_export(path).manifest for net, path in paths.items()}
+    champions = {net: read_export(resolve(v.uri)).manifest for net, v in before.items() if v is not None}
+    verdicts = pair(verdicts, challengers, champions)
+    result: dict[str, Any] = {}
+    for net, version in versions.items():
+        old, verdict = before[net], verdicts[net]
+        moved = version != old and promote(version, old, verdict)
+        now = version.number if moved else old.number if old else None
+        result[net] = {"model": version.name, "version": version.number, "champion": now, "promoted": moved}
+        result[net]["reasons"] = list(verdict.reasons)
+        print(f"register {version.uri}: {'promoted to champion' if moved else f'champion is {now}'}")
+        for reason in verdict.reasons:
+            print(f"  {reason}")
+    write_json(result, "artifacts/registry.json")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"register: {error}")

@@ -1,0 +1,83 @@
+"""The report: one HTML file with tables and interactive plots, readable offline, in light or dark."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from string import Template
+
+import plotly.graph_objects as go
+import polars as pl
+from plotly.offline import get_plotlyjs
+
+from pipelines import charts
+from pipelines.charts import NAMES
+from pipelines.outcome import Outcome
+from pipelines.report_tables import gap_table, pick, policies, scorecard, tile, worst_case, worst_trades
+from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
+from pipelines.scorecard import FEW
+
+HEADLINE = ("expectancy_r", "premature_rate", "profit_capture", "win_rate_impact")
+
+
+def render(report: Outcome) -> str:
+    """The whole page."""
+    facts, trades = report.facts, report.pessimistic()
+    page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    product = trades.filter(pl.col("policy") == "product")
+    begin, end = product.select(pl.col("entry_ts").min(), pl.col("exit_ts").max()).row(0)
+    chosen = ", ".join(f"{NAMES[name]} {setting.describe()}" for name, setting in facts.chosen.items())
+    gap_rows = report.gaps.filter(pl.col("metric") != "stop_out_rate")
+    return page.substitute(
+        plotly=get_plotlyjs(),
+        summary=html.escape(
+            f"{product.height:,} entries ({facts.entry_rule}) on {' and '.join(facts.symbols)}, "
+            f"{begin:%B %Y} to {end:%B %Y}, held {facts.horizon_bars} bars at "
+            f"most ({report.censored} cut off by the end of the data, left out). Costs per fill: taker "
+            f"{1e4 * facts.costs.taker_fee:g} bp, maker {1e4 * facts.costs.maker_fee:g} bp, slippage "
+            f"{1e4 * facts.costs.slippage:g} bp. Every trade has {100 * facts.notional_fraction:g} % of equity. Static "
+            f"exits were swept over {facts.training_entries:,} entries of the training part; the better one there, "
+            f"{NAMES[facts.best_static]} ({facts.chosen[facts.best_static].describe()}), is the baseline."
+        ),
+        tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
+        scorecard_note="Pessimistic fills: of stop and target in one bar, the stop. Intervals: "
+        f"{100 * facts.confidence:g} %, stationary block bootstrap, differences paired by entry. A verdict stands only "
+        f"where the whole interval agrees and at least {FEW} trades bear it, else it is null; trades: how many do.",
+        scorecard=scorecard(report),
+        worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
+        "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "
+        "so the engine's own limit on open risk does not stand in their way.",
+        worst=worst_case(report),
+        equity=plot(charts.equity(report.equity)),
+        frontier=plot(charts.frontier(report.curves)),
+        gaps=gap_table(gap_rows),
+        histogram=plot(charts.r_histogram(trades, facts.best_static)),
+        exits=plot(charts.exits(trades)),
+        excursions=plot(charts.excursions(product)),
+        calibration=plot(charts.calibration(report.calibration)),
+        chosen=html.escape(chosen),
+        policies=policies(report),
+        trades=worst_trades(product, facts.notional_fraction),
+    )
+
+
+def plot(figure: go.Figure) -> str:
+    """A figure as a piece of the page."""
+    figure.layout.margin.t = figure.layout.margin.t or 46
+    figure.layout.legend.y = figure.layout.legend.y or 1.02
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif", "size": 12},
+        margin={"l": 58, "r": 16, "b": 46},
+        legend={"orientation": "h", "x": 0, "yanchor": "bottom", "title_text": ""},
+    )
+    figure.update_annotations(font_size=12.5)
+    options = {"displayModeBar": False, "responsive": True}  # drag to zoom, double click to return
+    # Fixed ids, so that equal results give an equal page.
+    return str(figure.to_html(full_html=False, include_plotlyjs=False, config=options, div_id=_identity(figure)))
+
+
+def _identity(figure: go.Figure) -> str:
+    titles = [axis.title.text or "" for axis in (*figure.select_xaxes(), *figure.select_yaxes())]
+    return "plot-" + "".join(c for c in " ".join(titles).lower().replace(" ", "-") if c.isalnum() or c == "-")[:80]

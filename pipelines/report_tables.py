@@ -1,0 +1,208 @@
+"""The report's tables, as HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from pipelines.charts import NAMES
+from pipelines.outcome import Outcome
+from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
+
+GROUPS = {
+    "expectancy_r": "What the trades made",
+    "premature_rate": "Whether the stops were right",
+    "profit_capture": "How much of the move was kept",
+    "slippage_stops": "What the fills cost, and how far they can be known",
+    "stop_out_rate": "What the policy did",
+}
+SHORT = {
+    "expectancy_r": "mean R",
+    "expectancy_bp": "expectancy",
+    "win_rate": "win rate",
+    "premature_rate": "premature",
+    "stop_effectiveness": "effective",
+    "profit_capture": "capture",
+    "give_back": "give-back",
+    "stop_out_rate": "stop-outs",
+    "stop_distance": "stop",
+    "holding_bars": "holding",
+}
+
+
+def number(value: float | None, unit: str, signed: bool = False) -> str:
+    """A value with its unit; figures of unit % are fractions, their differences are points."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    digits = {"%": 2 if abs(value) < 0.0995 else 1, "R": 2, "bp": 1, "bars": 1}.get(unit, 2)
+    shown = 100 * value if unit == "%" else value
+    sign = "+" if signed else ""
+    text = f"{shown:{sign}.{digits}f}".replace("-", "−")
+    return text + {"%": " pt" if signed else " %", "R": " R", "bp": " bp", "bars": ""}.get(unit, "")
+
+
+def span(low: float | None, high: float | None, unit: str) -> str:
+    """An interval without its unit."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    strip = str.maketrans("", "", " %ptRb")
+    return f"{number(low, unit).translate(strip)} to {number(high, unit).translate(strip)}"
+
+
+def goal(target: float | None, unit: str, better: str) -> str:
+    """A target as `< 20 %`."""
+    if target is None:
+        return ""
+    shown = f"{100 * target:g} {unit}" if unit in ("%", "pt") else f"{target:g} {unit}"
+    return f"{'&gt;' if better == 'higher' else '&lt;'} {shown}"
+
+
+def tile(row: Mapping[str, Any]) -> str:
+    """One headline figure."""
+    figure = _Row(row)
+    return (
+        f"<div class=tile><span>{figure.label}</span><b>{figure.value}</b>"
+        f"<span>{figure.interval}<br>target {figure.target}: {mark(figure.verdict)}</span></div>"
+    )
+
+
+def scorecard(report: Outcome) -> str:
+    """The headline table."""
+    body = []
+    for row in report.rows("product").iter_rows(named=True):
+        if row["figure"] in GROUPS:
+            body.append(f"<tr class=group><td colspan=9>{GROUPS[row['figure']]}</td></tr>")
+        r = _Row(row)
+        texts = [
+            r.label,
+            r.value,
+            r.interval,
+            r.trades,
+            r.target,
+            mark(r.verdict),
+            r.baseline,
+            r.paired,
+            mark(r.versus),
+        ]
+        body.append(_cells(texts))
+    heads = [
+        "figure",
+        "ratchet",
+        "interval",
+        "trades",
+        "target",
+        "verdict",
+        "best static",
+        "paired difference",
+        "versus",
+    ]
+    return _table(heads, body)
+
+
+class _Row:
+    """The texts of one line of the scorecard."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        unit, better = str(row["unit"]), str(row["better"])
+        get = {key: value if isinstance(value, float) else None for key, value in row.items()}
+        self.label, self.verdict, self.versus = str(row["label"]), str(row["verdict"]), str(row["versus"])
+        self.value = number(get["value"], unit, signed=row["figure"] == "win_rate_impact")
+        interval = span(get["low"], get["high"], unit)
+        self.interval = f"<span class=range>{interval}</span>"
+        self.target = goal(get["target"], "pt" if row["figure"] == "win_rate_impact" else unit, better)
+        self.trades = f"{row['trades']:,}"
+        self.baseline = number(get["baseline"], unit)
+        paired = span(get["difference_low"], get["difference_high"], unit)
+        self.paired = f"{number(get['difference'], unit, signed=True)} <span class=range>{paired}</span>"
+
+
+def worst_case(report: Outcome) -> str:
+    """Maximum loss, open risk and cascades, per policy."""
+    body = []
+    for name in (n for n in NAMES if n in report.worst):
+        w = report.worst[name]
+        loss = mark("met" if w.maximum_loss <= TRADE_LIMIT else "not met", number(w.maximum_loss, "%"))
+        open_risk = "–"
+        if math.isfinite(w.portfolio_loss):
+            open_risk = mark("met" if w.portfolio_loss <= PORTFOLIO_LIMIT else "not met", number(w.portfolio_loss, "%"))
+        cells = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), str(w.breaches), str(w.breaches_by_gap)]
+        body.append(_cells([*cells, open_risk, mark("met" if w.cascades == 0 else "not met", str(w.cascades))]))
+    heads = ["policy", "maximum loss", "without gaps", "breaches", "of them by gap", "open risk", "cascades of stops"]
+    return _table(heads, body)
+
+
+def gap_table(gaps: pl.DataFrame) -> str:
+    """The product's distance from each static curve."""
+    names = {
+        "premature_rate": ("premature stops", "%"),
+        "expectancy_bp": ("expectancy", "bp"),
+        "cvar_bp": ("worst 5 %", "bp"),
+    }
+    body = []
+    for row in gaps.iter_rows(named=True):
+        label, unit = names[row["metric"]]
+        at = f"{label} against {NAMES[row['curve']]}"
+        values = [number(row["product"], unit), number(row["static"], unit), number(row["gap"], unit, signed=True)]
+        body.append(_cells([at, *values, span(row["low"], row["high"], unit), mark(row["versus"])]))
+    distance = number(gaps["stop_distance"][0], "%")
+    return _table([f"at a mean stop of {distance}", "ratchet", "static", "gap", "interval", "versus"], body)
+
+
+def policies(report: Outcome) -> str:
+    """The main figures of every policy side by side."""
+    body = []
+    for name in (n for n in NAMES if n in set(report.table["policy"])):
+        rows = pick(report.rows(name), tuple(SHORT))
+        body.append(_cells([NAMES[name], *(number(row["value"], row["unit"]) for row in rows)]))
+    return _table(["policy", *SHORT.values()], body)
+
+
+def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 15) -> str:
+    """The trades that lost most, with the decision."""
+    loss = (pl.col("pnl") / pl.col("entry_price")).alias("loss")
+    body = []
+    for row in product.with_columns(loss).sort("loss").head(count).iter_rows(named=True):
+        stop, target = row["stop_distance"] / row["entry_price"], row["target_r"]
+        body.append(
+            _cells(
+                [
+                    f"{row['symbol']} {'long' if row['side'] > 0 else 'short'}",
+                    f"{row['entry_ts']:%Y-%m-%d}",
+                    f"{row['fill_price']:,.2f}",
+                    "rules" if row["fallback"] else "nets",
+                    number(stop, "%"),
+                    "–" if target is None else f"{target:.2f} R",
+                    f"{row['reason']}{', gap' if row['gap'] else ''}",
+                    str(row["exit_index"] - row["entry_index"] + 1),
+                    number(row["r"], "R"),
+                    number(row["horizon_pnl"] / row["stop_distance"], "R"),
+                    number(notional_fraction * row["loss"], "%"),
+                ]
+            )
+        )
+    heads = ["trade", "entry", "fill", "decided by", "stop", "target", "exit", "bars", "result", "if held", "of equity"]
+    return _table(heads, body)
+
+
+def mark(verdict: str, text: str | None = None) -> str:
+    """A verdict in its colour."""
+    kind = {"met": "good", "better": "good", "not met": "bad", "worse": "bad", "null": "null"}.get(verdict)
+    return f"<span class={kind}>{text or verdict}</span>" if kind else ""
+
+
+def pick(rows: pl.DataFrame, figures: Sequence[str]) -> list[dict[str, Any]]:
+    """The named figures' rows, in that order."""
+    by_name = {row["figure"]: row for row in rows.iter_rows(named=True)}
+    return [by_name[name] for name in figures]
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _table(heads: Sequence[str], body: Sequence[str]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

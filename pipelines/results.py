@@ -1,0 +1,161 @@
+"""From trades to files: scorecard.csv, metrics.json, the curves for plots, report.html."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from pipelines.atomic import write_csv, write_json, write_text
+from pipelines.baselines import BaselineParams, Market, Static, Unit
+from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
+from pipelines.frontier import Point, curve_table, gaps, point
+from pipelines.outcome import Facts, Outcome
+from pipelines.replays import MODES, POLICIES
+from pipelines.report import render
+from pipelines.risk import WorstCase, return_correlations, worst_case
+from pipelines.scorecard import Scores, compare, score, with_win_rate_impact
+
+
+def closed(trades: pl.DataFrame) -> pl.DataFrame:
+    """Without the entries of which any policy's trade was still open when the data ended: all keep the same entries."""
+    censored = trades.filter(pl.col("reason") == "open")["id"].unique()
+    return trades.filter(~pl.col("id").is_in(censored.to_list()))
+
+
+def score_all(trades: pl.DataFrame, weights: Floats) -> dict[tuple[str, str], Scores]:
+    """Scores by (mode, policy)."""
+    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in _by_policy(trades)}
+
+
+def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
+    """Every policy in both modes, each compared with the best static baseline in the same mode."""
+    tables = []
+    for mode in MODES:
+        for policy in POLICIES:
+            table = compare(scores[mode, policy], scores[mode, best_static], confidence)
+            table = with_win_rate_impact(table)
+            tables.append(table.select(pl.lit(mode).alias("mode"), pl.lit(policy).alias("policy"), pl.all()))
+    return pl.concat(tables)
+
+
+def equity_curves(trades: pl.DataFrame, notional_fraction: float) -> pl.DataFrame:
+    """ts and, per policy, the closed profit so far in % of the first equity; size fixed, nothing reinvested."""
+    long = trades.filter(pl.col("mode") == "pessimistic").select(
+        "policy", pl.col("exit_ts").alias("ts"), gain=100 * notional_fraction * pl.col("pnl") / pl.col("entry_price")
+    )
+    daily = long.group_by("policy", "ts").agg(pl.col("gain").sum())
+    wide = daily.pivot("policy", index="ts", values="gain").sort("ts").fill_null(0.0)
+    return wide.select("ts", *(pl.col(name).cum_sum().round(6) for name in POLICIES))
+
+
+def frontier(
+    test: list[Market], trades: pl.DataFrame, facts: Facts, grids: BaselineParams, weights: Floats
+) -> dict[str, list[Point]]:
+    """The product's point and the static curves, targets as chosen on training; pessimistic fills."""
+    kept = set(trades["id"])
+    curves: dict[str, list[Point]] = {}
+    for name, like, unit, stops in (
+        ("fixed_percent", "fixed_percent", "percent", grids.stop_percent),
+        ("fixed_atr", "fixed_atr", "atr", grids.stop_atr),
+        ("garch", "fixed_atr", "garch", grids.stop_garch),
+    ):
+        curves[name] = []
+        for stop in tqdm(stops, desc=f"frontier, {name}", leave=False):
+            setting = Static(_unit(unit), stop, facts.chosen[like].target_r)
+            frames = [setting.trades(market, facts.horizon_bars, facts.costs, "pessimistic") for market in test]
+            line = pl.concat(frames).filter(pl.col("id").is_in(list(kept))).sort("entry_ts", "id")
+            curves[name].append(point(line, weights))
+    product = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    return {"product": [point(product, weights)], **curves}
+
+
+def metrics(
+    table: pl.DataFrame, worst: Mapping[str, WorstCase], gap_table: pl.DataFrame, best_static: str, trades: int
+) -> dict[str, float]:
+    """Flat numbers of the product under pessimistic fills, for `dvc metrics` and MLflow; unknown ones are left out."""
+    rows = table.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    out: dict[str, float | None] = {"trades": float(trades)}
+    for row in rows.iter_rows(named=True):
+        out[row["figure"]] = row["value"]
+        out[f"{row['figure']}_low"], out[f"{row['figure']}_high"] = row["low"], row["high"]
+        if row["figure"] != "win_rate_impact":
+            out[f"{row['figure']}_vs_static"] = row["difference"]
+    for name, value in dataclasses.asdict(worst["product"]).items():
+        out[name] = float(value)
+        out[f"{name}_static"] = float(getattr(worst[best_static], name))
+    for row in gap_table.iter_rows(named=True):
+        out[f"frontier_gap_{row['metric']}_{row['curve']}"] = row["gap"]
+    return {name: value for name, value in out.items() if value is not None and math.isfinite(value)}
+
+
+def write_results(
+    trades: pl.DataFrame,
+    test: list[Market],
+    bars: pl.DataFrame,
+    facts: Facts,
+    bootstrap: BootstrapParams,
+    grids: BaselineParams,
+    reliability: pl.DataFrame,
+    folder: Path,
+) -> None:
+    """Score the trades and write everything that people and `dvc` read."""
+    kept = closed(trades)
+    entries = kept["id"].n_unique()
+    generator = np.random.default_rng(bootstrap.seed)
+    weights = counts(block_indices(entries, bootstrap.block_trades, bootstrap.replications, generator))
+    table = scorecard(score_all(kept, weights), facts.best_static, facts.confidence)
+    correlations = return_correlations(bars)
+    worst = {
+        str(policy): worst_case(frame, correlations, facts.notional_fraction)
+        for (mode, policy), frame in _by_policy(kept)
+        if mode == "pessimistic"
+    }
+    points = frontier(test, kept, facts, grids, weights)
+    curves = curve_table(points)
+    gap_table = gaps(points["product"][0], {k: v for k, v in points.items() if k != "product"}, facts.confidence)
+    equity = equity_curves(kept, facts.notional_fraction)
+
+    write_csv(table, folder / "scorecard.csv")
+    write_csv(equity, folder / "plots/equity.csv")
+    # One file a line: so `dvc plots` tells them apart.
+    for (policy,), line in curves.group_by("policy"):
+        write_csv(line, folder / f"plots/frontier_{policy}.csv")
+    for (net, curve), line in reliability.group_by("net", "curve"):
+        write_csv(line, folder / f"plots/calibration_{net}_{curve}.csv")
+    write_csv(gap_table, folder / "frontier_gaps.csv")
+    write_csv(
+        pl.DataFrame([{"policy": name, **dataclasses.asdict(each)} for name, each in worst.items()]).fill_nan(None),
+        folder / "worst_case.csv",
+    )
+    figures = metrics(table, worst, gap_table, facts.best_static, entries)
+    write_json(figures, folder / "metrics.json")
+    report = Outcome(
+        trades=kept,
+        table=table,
+        worst=worst,
+        equity=equity,
+        curves=curves,
+        gaps=gap_table,
+        calibration=reliability,
+        facts=facts,
+        censored=trades["id"].n_unique() - entries,
+    )
+    write_text(render(report), folder / "report.html")
+
+
+def _by_policy(trades: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
+    """Trades of each (mode, policy), in time order: row i is the same entry in each of them."""
+    return [
+        (key, frame.sort("entry_ts", "id")) for key, frame in trades.group_by("mode", "policy", maintain_order=True)
+    ]
+
+
+def _unit(name: str) -> Unit:
+    units: dict[str, Unit] = {"percent": "percent", "atr": "atr", "garch": "garch"}
+    return units[name]

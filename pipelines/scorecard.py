@@ -1,0 +1,139 @@
+"""Scores of closed trades: each figure with its block-bootstrap interval and the paired comparison with a baseline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipelines.bootstrap import Floats, interval
+from pipelines.figures import Better, figures
+
+
+def sums(trades: pl.DataFrame) -> tuple[Floats, Floats]:
+    """Numerators and denominators per trade, each (trades, figures). NaN in a trade counts as unknown."""
+    clean = trades.with_columns(pl.col(pl.Float64).fill_nan(None))
+    columns = [f"_{i}" for i in range(2 * len(figures()))]
+    pairs = [part.cast(pl.Float64).fill_null(0.0) for f in figures() for part in (f.numerator, f.denominator)]
+    values = clean.with_columns(part.alias(name) for part, name in zip(pairs, columns, strict=True))
+    table = values.select(columns).to_numpy()
+    return table[:, 0::2], table[:, 1::2]
+
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Elementwise ratio; NaN where no trade counts."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(denominator != 0, numerator / denominator, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One policy: each figure's value (figures,), bootstrap samples (replications, figures) and count of trades."""
+
+    value: Floats
+    samples: Floats
+    counted: Floats
+
+
+def score(trades: pl.DataFrame, weights: Floats) -> Scores:
+    """Figures of one policy's closed trades in time order; weights (replications, trades): `bootstrap.counts`."""
+    numerator, denominator = sums(trades)
+    return Scores(
+        ratio(numerator.sum(0), denominator.sum(0)),
+        ratio(weights @ numerator, weights @ denominator),
+        (denominator != 0).sum(0).astype(np.float64),
+    )
+
+
+FEW = 20
+"""Fewer trades than this bear no verdict: the bootstrap of a handful knows too little of what may happen."""
+
+
+def verdict(value: float, low: float, high: float, better: Better, target: float | None) -> str:
+    """`met` or `not met` where the whole interval says so, `null` where it holds the target, "" without a target."""
+    if target is None or better == "neither" or not math.isfinite(value):
+        return ""
+    ends = [end for end in (low, high) if math.isfinite(end)] or [value]
+    meets = [end > target if better == "higher" else end < target for end in ends]
+    return "met" if all(meets) else "null" if any(meets) else "not met"
+
+
+def comparison(difference: float, low: float, high: float, better: Better) -> str:
+    """`better` or `worse` where the whole interval of the difference lies on that side of 0, else `null`."""
+    if better == "neither" or not math.isfinite(difference):
+        return ""
+    sign = 1.0 if better == "higher" else -1.0
+    ends = [sign * end for end in (low, high) if math.isfinite(end)] or [sign * difference]
+    # Differences of rounding are none.
+    return "better" if min(ends) > 1e-9 else "worse" if max(ends) < -1e-9 else "null"
+
+
+def compare(product: Scores, baseline: Scores, confidence: float) -> pl.DataFrame:
+    """One row per figure: value, interval, target, verdict, the baseline's value and the paired difference.
+
+    Paired: both policies are resampled by the same rows of the same entries.
+    """
+    rows = []
+    for i, figure in enumerate(figures()):
+        low, high = interval(product.samples[:, i], confidence)
+        gap_low, gap_high = interval(product.samples[:, i] - baseline.samples[:, i], confidence)
+        value, other = float(product.value[i]), float(baseline.value[i])
+        versus = comparison(value - other, gap_low, gap_high, figure.better)
+        reached = verdict(value, low, high, figure.better, figure.target)
+        if reached and product.counted[i] < FEW:
+            reached = "null"
+        if versus and min(product.counted[i], baseline.counted[i]) < FEW:
+            versus = "null"
+        rows.append(
+            {
+                "figure": figure.key,
+                "label": figure.label,
+                "unit": figure.unit,
+                "better": figure.better,
+                "value": value,
+                "low": low,
+                "high": high,
+                "trades": int(product.counted[i]),
+                "target": figure.target,
+                "verdict": reached,
+                "baseline": other,
+                "difference": value - other,
+                "difference_low": gap_low,
+                "difference_high": gap_high,
+                "versus": versus,
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def with_win_rate_impact(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with, below the win rate, its paired difference as a figure of its own: target +5 points."""
+    place = table["figure"].to_list().index("win_rate") + 1
+    row = table.row(by_predicate=pl.col("figure") == "win_rate", named=True)
+    value, low, high = (row[name] for name in ("difference", "difference_low", "difference_high"))
+    nan = float("nan")
+    known = [nan if x is None else float(x) for x in (value, low, high)]
+    verdict_text = verdict(known[0], known[1], known[2], "higher", 0.05)
+    row |= {
+        "figure": "win_rate_impact",
+        "label": "Win-rate impact against best static",
+        "value": value,
+        "low": low,
+        "high": high,
+        "target": 0.05,
+        "verdict": verdict_text,
+        "baseline": None,
+        "difference": None,
+        "difference_low": None,
+        "difference_high": None,
+        "versus": "",
+    }
+    return pl.concat([table[:place], pl.DataFrame([row], schema=table.schema), table[place:]])
+
+
+def mark_ambiguous(trades: pl.DataFrame) -> pl.DataFrame:
+    """Adds `ambiguous`: the exit differs between the fill modes (columns policy, id tell which trades are the same)."""
+    exits = pl.struct("reason", "exit_index", "exit_price")
+    return trades.with_columns((exits.n_unique().over("policy", "id") > 1).alias("ambiguous"))

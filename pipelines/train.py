@@ -1,0 +1,115 @@
+"""Stage train@net: fit a net, calibrate it, judge it on the test part beside its baselines, log the run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.labels import LabelParams
+from models.calibration import calibrate
+from models.data import Dataset, assemble, read_features
+from models.figures import calibration_figure, excursion_figure, loss_figure
+from models.fit import Fitted, fit
+from models.nets import Kind, kind_of
+from models.skill import judge
+from models.task import TrainParams
+from models.tracking import log_training
+from models.trained import Trained, describe, predict
+from pipelines.atomic import write_bytes, write_csv, write_json
+from pipelines.params import section
+from pipelines.splits import SplitParams, split
+
+
+def train(
+    kind: Kind, dataset: Dataset, graph: dict[str, Any], params: TrainParams, labels: LabelParams, checkpoints: Path
+) -> tuple[Fitted, Trained]:
+    """Fit on train and validation, calibrate on calibration; the test part is not looked at."""
+    fitted = fit(kind, dataset, params, checkpoints)
+    rows = dataset.rows.of("calibration")
+    maps = calibrate(predict(fitted.net, rows.inputs), rows.outcomes, rows.ts)
+    return fitted, describe(kind, dataset, fitted, params, maps, graph, np.asarray(labels.grid), labels.horizon_bars)
+
+
+def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
+    """Metrics of the run, and the curves on the fresh rows of the test part (net, calibrated: (n, 2, K))."""
+    fresh = dataset.rows.fresh()
+    test = fresh.of("test")
+    curves = {
+        "net": predict(trained.net(), test.inputs),
+        "calibrated": predict(trained.module(), test.inputs),
+    }
+    grid, horizon = np.asarray(trained.facts["grid"]), trained.facts["horizon_bars"]
+    best = min(fitted.curve, key=lambda epoch: epoch.val_loss)
+    test_scores = judge(
+        trained.kind,
+        curves["calibrated"],
+        curves["net"],
+        test,
+        fresh.of("train"),
+        fresh.of("validation"),
+        grid,
+        horizon,
+    )
+    metrics = {
+        "rows": {part: len(dataset.rows.of(part)) for part in ("train", "validation", "calibration", "test")},
+        "dropped": dataset.dropped,
+        "epochs": len(fitted.curve),
+        "best": asdict(best),
+        "test": test_scores,
+    }
+    return metrics, curves
+
+
+def main(net: str) -> None:
+    """Reads data/features/ and data/labels.parquet, writes artifacts/train/{net}/."""
+    kind = kind_of(net)
+    params, label_params = section(f"train.{net}", TrainParams), section("labels", LabelParams)
+    table = read_features(Path("data/features"))
+    labels = split(
+        pl.read_parquet("data/labels.parquet"), section("split", SplitParams), horizon_bars=label_params.horizon_bars
+    )
+    dataset = assemble(table, labels, kind)
+    fitted, trained = train(kind, dataset, table.graph, params, label_params, Path("artifacts/checkpoints") / net)
+    metrics, curves = scores(dataset, fitted, trained)
+    folder = Path("artifacts/train") / net
+    write_csv(pl.DataFrame([asdict(epoch) for epoch in fitted.curve]), folder / "curves.csv")
+    write_json(metrics, folder / "metrics.json")
+    for name, data in trained.files().items():
+        write_bytes(data, folder / name)
+    test = dataset.rows.of("test").fresh()
+    log_training(
+        f"{net} net",
+        trained.weights_sha256,
+        {**asdict(params), "horizon_bars": label_params.horizon_bars, "features": len(dataset.features), "net": net},
+        metrics,
+        fitted.curve,
+        {
+            "loss.png": loss_figure(fitted.curve),
+            "calibration.png": calibration_figure(kind, curves["calibrated"], curves["net"], test.outcomes),
+            "excursion.png": excursion_figure(kind, curves["calibrated"], test, np.asarray(label_params.grid)),
+        },
+    )
+    print(report(net, metrics))
+
+
+def report(net: str, metrics: dict[str, Any]) -> str:
+    """Rows, epochs and the skill over each baseline, in lines."""
+    test, rows = metrics["test"], metrics["rows"]
+    lines = [f"train {net}: {rows['train']:,} rows, {metrics['epochs']} epochs; pinball {test['pinball']:.6f} on test"]
+    for name, skill in test["skill"].items():
+        s = skill["pinball"]
+        lines.append(f"  skill over {name}: {s['skill']:+.2%} [{s['low']:+.2%}, {s['high']:+.2%}], p {s['p']:.3f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1] if len(sys.argv) > 1 else "")
+    except ValueError as error:
+        sys.exit(f"train: {error}")

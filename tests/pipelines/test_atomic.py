@@ -1,0 +1,42 @@
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines import atomic
+
+
+def test_round_trips(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"a": [1, 2]})
+    atomic.write_parquet(frame, tmp_path / "deep/a.parquet")
+    atomic.write_json({"b": 1, "a": [2]}, tmp_path / "a.json")
+    atomic.write_bytes(b"x", tmp_path / "a.bin")
+    assert pl.read_parquet(tmp_path / "deep/a.parquet").equals(frame)
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [2], "b": 1}
+    assert (tmp_path / "a.bin").read_bytes() == b"x"
+    assert (tmp_path / "a.bin").stat().st_mode & 0o777 == 0o666 & ~atomic._umask()
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    path = tmp_path / "a.bin"
+    atomic.write_bytes(b"old", path)
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, broken, fail)
+    with pytest.raises(OSError, match="no space"):
+        atomic.write_bytes(b"new", path)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        atomic.write_json({"a": float("nan")}, tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()

@@ -1,0 +1,250 @@
+"""Static exits, parts, frontier and the files of an evaluation, on a small made-up market."""
+
+import datetime as dt
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from inference.replay import Bars, Costs, Entries
+from pipelines import summary
+from pipelines.baselines import (
+    BaselineParams,
+    Market,
+    Static,
+    candidates,
+    choose,
+    mean_profit,
+    random_distances,
+    time_only,
+)
+from pipelines.bootstrap import BootstrapParams, block_indices, counts
+from pipelines.entries import EntryParams, find_entries
+from pipelines.frontier import gaps, point
+from pipelines.outcome import Facts
+from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
+from pipelines.results import closed, equity_curves, write_results
+from pipelines.scorecard import mark_ambiguous
+from pipelines.splits import SplitParams
+from pipelines.tables import bars_by_symbol
+
+COSTS = Costs(0.001, 0.0005, 0.002)
+GRIDS = BaselineParams((1.0, 2.0, 4.0), (1.0, 2.0, 3.0), (0.5, 1.0, 2.0), (1.0, 2.0), (1.0, 2.0), 3)
+H = 5
+
+
+@pytest.fixture(scope="module")
+def bars() -> pl.DataFrame:
+    generator = np.random.default_rng(5)
+    n, frames = 600, []
+    for symbol in ("A", "B"):
+        close = 100 * np.exp(np.cumsum(0.01 * generator.standard_normal(n)))
+        open_ = np.concatenate([[100.0], close[:-1]]) * np.exp(0.003 * generator.standard_normal(n))
+        high = np.maximum(open_, close) * (1 + 0.006 * generator.random(n))
+        low = np.minimum(open_, close) * (1 - 0.006 * generator.random(n))
+        ts = [dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=i) for i in range(n)]
+        prices = {"open": open_, "high": high, "low": low, "close": close, "volume": np.ones(n)}
+        frames.append(pl.DataFrame({"symbol": [symbol] * n, "ts": ts, **prices}))
+    return pl.concat(frames).with_columns(pl.col("ts").dt.cast_time_unit("us"))
+
+
+@pytest.fixture(scope="module")
+def volatility(bars: pl.DataFrame) -> pl.DataFrame:
+    spread = (pl.col("high") - pl.col("low")).rolling_mean(14).over("symbol")
+    return bars.select("symbol", "ts", atr=spread, garch_sigma=pl.lit(0.01))
+
+
+CUT = SplitParams(dt.date(2020, 9, 1), dt.date(2020, 12, 1), dt.date(2021, 3, 1), 3, 20)
+EVERY = EntryParams("every_n", "both", 5, 3, 8, 4, 2, 1, "")
+
+
+@pytest.fixture(scope="module")
+def parts(bars: pl.DataFrame, volatility: pl.DataFrame) -> dict[str, list[Market]]:
+    entries = find_entries(bars, EVERY)
+    return {part: markets(bars, volatility, entries, CUT, part, H) for part in ("train", "test")}
+
+
+def test_entries_of_a_part_live_and_die_inside_it(parts: dict[str, list[Market]]) -> None:
+    end = np.datetime64("2020-09-01", "us").astype(np.int64)
+    begin = np.datetime64("2021-03-01", "us").astype(np.int64)
+    for market in parts["train"]:
+        assert (market.bars.ts[market.entries.index + H + 1] <= end).all()
+        assert market.entries.index.min() >= 13  # ATR is known from bar 13
+    for market in parts["test"]:
+        first = market.bars.ts[market.entries.index.min()]
+        assert first >= begin + 3 * 86_400_000_000  # the embargo
+        assert market.entries.index.max() + H < len(market.bars.ts)
+        trades = time_only(market, H, COSTS, "pessimistic")
+        assert set(trades["reason"]) == {"time"}
+        assert trades["id"].to_list() == list(market.ids)
+
+
+def test_static_levels_stand_at_their_distance(parts: dict[str, list[Market]]) -> None:
+    market = parts["test"][0]
+    trades = Static("atr", 2.0, 1.5).trades(market, H, COSTS, "pessimistic")
+    assert trades["stop_distance"].to_numpy() == pytest.approx(2 * market.atr[market.entries.index])
+    assert trades["target_r"].to_numpy() == pytest.approx(1.5)
+    none = Static("percent", 3.0, math.inf).trades(market, H, COSTS, "pessimistic")
+    assert none["stop_distance"].to_numpy() == pytest.approx(0.03 * market.bars.close[market.entries.index])
+    assert none["target_r"].null_count() == none.height
+    assert "target" not in set(none["reason"])
+
+
+def test_the_sweep_takes_the_best_setting_of_training(parts: dict[str, list[Market]]) -> None:
+    best = sweep(parts["train"], GRIDS, H, COSTS)
+    assert set(best) == {"fixed_percent", "fixed_atr", "chandelier"}
+    for name, (setting, profit) in best.items():
+        tried = dict(choose(candidates(GRIDS)[name], parts["train"], H, COSTS))
+        assert profit == max(tried.values()) == tried[setting]
+    assert len(candidates(GRIDS)["fixed_atr"]) == 3 * (2 + 1)
+    assert best["chandelier"][0].trail
+
+
+def test_random_distances_are_the_products_own(parts: dict[str, list[Market]]) -> None:
+    market = parts["test"][0]
+    product = Static("garch", 1.0, 2.0).trades(market, H, COSTS, "pessimistic")
+    draws = [random_distances(market, product, H, COSTS, "pessimistic", np.random.default_rng(s)) for s in (1, 1, 2)]
+    assert draws[0].equals(draws[1])
+    assert not draws[0].equals(draws[2])
+    own = (product["stop_distance"] / product["fill_price"]).to_numpy()
+    drawn = draws[0]["stop_distance"].to_numpy() / market.bars.close[market.entries.index]
+    assert np.isclose(drawn[:, None], own[None, :], rtol=1e-12).any(axis=1).all()
+
+
+def test_fills_before_fees(parts: dict[str, list[Market]]) -> None:
+    market = parts["test"][0]
+    trades = add_fills(Static("atr", 1.0, 1.0).trades(market, H, COSTS, "pessimistic"), COSTS, market.bars.ts)
+    # Both symbols have the same days here, so the calendar numbers bars as the symbol does.
+    assert trades["exit_bar"].to_list() == trades["exit_index"].to_list()
+    stop = trades.filter((pl.col("reason") == "stop") & ~pl.col("gap"))
+    slip = (stop["exit_fill"] / stop["intended_price"] - 1).to_numpy() * stop["side"].to_numpy()
+    assert slip == pytest.approx(-0.002)
+    target = trades.filter((pl.col("reason") == "target") & ~pl.col("gap"))
+    better = (target["side"] * (target["exit_fill"] - target["intended_price"])).to_numpy()
+    assert (better >= -1e-9).all()
+
+
+def test_frontier_gap_of_a_point_on_the_curve_is_nothing(parts: dict[str, list[Market]]) -> None:
+    def trades(stop: float) -> pl.DataFrame:
+        frames = [Static("percent", stop, 2.0).trades(m, H, COSTS, "pessimistic") for m in parts["test"]]
+        return pl.concat(frames).sort("entry_ts", "id")
+
+    weights = counts(block_indices(trades(1.0).height, 5.0, 100, np.random.default_rng(1)))
+    curve = [point(trades(stop), weights) for stop in (1.0, 2.0, 4.0)]
+    table = gaps(curve[1], {"fixed_percent": curve}, 0.9)
+    assert table["gap"].to_numpy() == pytest.approx(0, abs=1e-9)
+    assert set(table["versus"]) <= {"null", ""}
+    outside = gaps(point(trades(8.0), weights), {"fixed_percent": curve}, 0.9)
+    assert outside["gap"].null_count() == outside.height
+    tail = sorted(1e4 * trades(2.0)["pnl"] / trades(2.0)["entry_price"])
+    assert curve[1].value["stop_out_rate"] == pytest.approx((trades(2.0)["reason"] == "stop").mean())
+    assert tail[0] <= curve[1].value["cvar_bp"] <= tail[len(tail) // 20 + 1]
+
+
+@pytest.fixture(scope="module")
+def trades(parts: dict[str, list[Market]]) -> pl.DataFrame:
+    """Every policy's trades; a GARCH stop stands in for the product."""
+    settings = {
+        "product": Static("garch", 1.0, 2.0),
+        "fixed_percent": Static("percent", 2.0, 2.0),
+        "fixed_atr": Static("atr", 2.0, 2.0),
+        "chandelier": Static("atr", 2.0, math.inf, trail=True),
+    }
+    frames = []
+    for mode in MODES:
+        tables = {n: pl.concat(s.trades(m, H, COSTS, mode) for m in parts["test"]) for n, s in settings.items()}
+        tables["time_only"] = pl.concat(time_only(m, H, COSTS, mode) for m in parts["test"])
+        generator = np.random.default_rng(1)
+        tables["random"] = pl.concat(
+            random_distances(m, tables["product"], H, COSTS, mode, generator) for m in parts["test"]
+        )
+        frames += [f.select(pl.lit(n).alias("policy"), pl.lit(mode).alias("mode"), pl.all()) for n, f in tables.items()]
+    return add_fills(mark_ambiguous(pl.concat(frames)), COSTS, parts["test"][0].bars.ts)
+
+
+def test_all_policies_trade_the_same_entries(trades: pl.DataFrame) -> None:
+    ids = [set(frame["id"]) for _, frame in trades.group_by("mode", "policy")]
+    assert len(ids) == 2 * len(POLICIES)
+    assert all(each == ids[0] for each in ids)
+
+
+def test_an_entry_that_one_policy_could_not_close_leaves_all(trades: pl.DataFrame) -> None:
+    first = trades["id"][0]
+    open_ = pl.when((pl.col("id") == first) & (pl.col("policy") == "random")).then(pl.lit("open"))
+    kept = closed(trades.with_columns(open_.otherwise(pl.col("reason")).alias("reason")))
+    assert trades.height - kept.height == 2 * len(POLICIES)
+    assert first not in set(kept["id"])
+
+
+def test_equity_ends_at_the_sum_of_profits(trades: pl.DataFrame) -> None:
+    curves = equity_curves(trades, 0.5)
+    mine = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    assert curves["product"][-1] == pytest.approx(50 * (mine["pnl"] / mine["entry_price"]).sum(), abs=1e-5)
+    assert mean_profit(mine) * mine.height * 50 == pytest.approx(curves["product"][-1], abs=1e-5)
+
+
+def test_the_files_of_an_evaluation(
+    trades: pl.DataFrame, parts: dict[str, list[Market]], bars: pl.DataFrame, tmp_path: Path
+) -> None:
+    chosen = {
+        "fixed_percent": Static("percent", 2.0, 2.0),
+        "fixed_atr": Static("atr", 2.0, 2.0),
+        "chandelier": Static("atr", 2.0, math.inf, trail=True),
+    }
+    earned = {"fixed_percent": -0.001, "fixed_atr": 0.001, "chandelier": 0.002}
+    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100)
+    assert facts.best_static == "fixed_atr"  # the chandelier is not static
+    reliability = pl.DataFrame({"net": ["stop"], "curve": ["hit"], "forecast": [0.5], "observed": [0.4], "count": [9]})
+    for folder in ("one", "two"):
+        bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
+        write_results(trades, parts["test"], bars, facts, bootstrap, GRIDS, reliability, tmp_path / folder)
+    names = sorted(str(p.relative_to(tmp_path / "one")) for p in (tmp_path / "one").rglob("*.*"))
+    plots = [
+        "calibration_stop_hit",
+        "equity",
+        *(f"frontier_{n}" for n in ("fixed_atr", "fixed_percent", "garch", "product")),
+    ]
+    expected = ["frontier_gaps.csv", "metrics.json", *(f"plots/{name}.csv" for name in plots)]
+    assert names == [*expected, "report.html", "scorecard.csv", "worst_case.csv"]
+    for name in names:  # the same trades, the same bytes
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    page = (tmp_path / "one/report.html").read_text()
+    assert re.search(r'<(script|link|img)[^>]+(src|href)="?http', page) is None
+    assert "$" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
+    card = pl.read_csv(tmp_path / "one/scorecard.csv", infer_schema_length=None)
+    assert card.group_by("mode", "policy").len().height == 2 * len(POLICIES)
+
+
+def test_market_units() -> None:
+    ones = np.ones(3)
+    data = Bars("A", np.arange(3), ones, ones, ones, 200 * ones, ones)
+    market = Market(data, 3 * ones, 4 * ones, Entries(np.array([0]), np.array([1], np.int8)), ("x",))
+    assert [market.unit(unit)[0] for unit in ("percent", "atr", "garch")] == [2.0, 3.0, 4.0]
+
+
+def test_bars_by_symbol_keeps_rows(bars: pl.DataFrame) -> None:
+    assert {symbol: len(each.ts) for symbol, each in bars_by_symbol(bars).items()} == {"A": 600, "B": 600}
+
+
+def test_the_summary_reads_the_files(
+    trades: pl.DataFrame,
+    parts: dict[str, list[Market]],
+    bars: pl.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = {"fixed_percent": Static("percent", 2.0, 2.0), "fixed_atr": Static("atr", 2.0, 2.0)}
+    earned = {"fixed_percent": 0.001, "fixed_atr": -0.001}
+    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100)
+    none = pl.DataFrame(schema={"net": pl.String, "curve": pl.String, "forecast": pl.Float64, "observed": pl.Float64})
+    write_results(trades, parts["test"], bars, facts, BootstrapParams(5.0, 100, 0.9, 1), GRIDS, none, summary.FOLDER)
+    summary.main()
+    printed = capsys.readouterr().out
+    assert "Mean R, all trades" in printed
+    assert "maximum loss" in printed
+    assert "artifacts/evaluate/report.html" in printed

@@ -1,0 +1,84 @@
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.risk import cascades, cvar, portfolio_loss, return_correlations, worst_case
+
+TOGETHER = {("A", "A"): 1.0, ("A", "B"): 0.8, ("B", "A"): 0.8, ("B", "B"): 1.0}
+APART = {("A", "A"): 1.0, ("A", "B"): 0.5, ("B", "A"): 0.5, ("B", "B"): 1.0}
+
+
+def trade(symbol: str, side: int, begin: int, end: int, **more: Any) -> dict[str, Any]:
+    start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    return {
+        "symbol": symbol,
+        "side": side,
+        "entry_ts": start + dt.timedelta(days=begin),
+        "exit_ts": start + dt.timedelta(days=end),
+        "exit_bar": end,
+        "reason": "stop",
+        "gap": False,
+        "pnl": -2.0,
+        "entry_price": 100.0,
+        "stop_distance": 2.0,
+        **more,
+    }
+
+
+def test_worst_case_by_hand() -> None:
+    trades = pl.DataFrame(
+        [
+            trade("A", 1, 0, 2, pnl=-6.0, gap=True),
+            trade("A", 1, 3, 5, pnl=-4.1),
+            trade("B", 1, 9, 11, pnl=-1.0, reason="time"),
+            trade("B", 1, 13, 15, pnl=9.0, reason="target"),
+        ]
+    )
+    worst = worst_case(trades, TOGETHER, 0.5)
+    assert worst.maximum_loss == pytest.approx(0.03)
+    assert worst.maximum_loss_without_gaps == pytest.approx(0.0205)
+    assert (worst.breaches, worst.breaches_by_gap) == (2, 1)
+    assert worst.portfolio_loss == pytest.approx(0.01)
+    assert worst.cascades == 0
+
+
+def test_open_risk_adds_up_positions_that_share_a_bar_whatever_their_sides() -> None:
+    trades = pl.DataFrame([trade("A", 1, 0, 4), trade("B", -1, 4, 6, stop_distance=3.0), trade("A", 1, 5, 9)])
+    assert portfolio_loss(trades, 0.5) == pytest.approx(0.5 * (0.02 + 0.03))
+    assert np.isnan(portfolio_loss(trades.with_columns(stop_distance=pl.lit(None, pl.Float64)), 0.5))
+
+
+def test_cascades_need_three_correlated_stops_within_three_bars() -> None:
+    three = pl.DataFrame([trade("A", 1, 0, 4), trade("A", 1, 1, 5), trade("B", 1, 2, 6)])
+    assert cascades(three, TOGETHER) == 1
+    assert cascades(three, APART) == 0
+    # One of them on the other side is a hedge, and one bar later it is too late.
+    assert cascades(three.with_columns(side=pl.Series([1, 1, -1])), TOGETHER) == 0
+    assert cascades(three.with_columns(exit_bar=pl.Series([4, 5, 7])), TOGETHER) == 0
+    assert cascades(three.with_columns(reason=pl.Series(["stop", "time", "stop"])), TOGETHER) == 0
+    # A fourth stop two bars later completes a second instant.
+    assert cascades(pl.concat([three, pl.DataFrame([trade("A", 1, 3, 7)])]), TOGETHER) == 2
+
+
+def test_cvar_by_hand() -> None:
+    values = np.array([5.0, -10.0, 1.0, -4.0])
+    assert cvar(values, np.ones((1, 4)), 0.5).tolist() == [-7.0]
+    # Three quarters of the way: 10 whole, 4 half.
+    assert cvar(values, np.ones((1, 4)), 0.375) == pytest.approx([(-10 - 4 / 2) / 1.5])
+    assert cvar(values, np.array([[0.0, 0.0, 2.0, 2.0]]), 0.25).tolist() == [-4.0]
+
+
+def test_correlation_of_returns() -> None:
+    ts = [dt.datetime(2020, 1, 1) + dt.timedelta(days=i) for i in range(6)]
+    close = np.array([1.0, 2.0, 1.0, 3.0, 2.0, 5.0])
+    bars = pl.concat(
+        pl.DataFrame({"symbol": [s] * 6, "ts": ts, "close": c})
+        for s, c in (("A", close), ("B", close**2), ("C", 1 / close))
+    )
+    found = return_correlations(bars)
+    assert found["A", "A"] == 1.0
+    assert found["A", "B"] == pytest.approx(1.0)
+    assert found["C", "B"] == pytest.approx(-1.0)

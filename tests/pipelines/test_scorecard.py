@@ -1,0 +1,188 @@
+"""Every figure against five trades worked out by hand."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.bootstrap import block_indices, counts
+from pipelines.figures import figures
+from pipelines.scorecard import (
+    FEW,
+    compare,
+    comparison,
+    mark_ambiguous,
+    score,
+    sums,
+    verdict,
+    with_win_rate_impact,
+)
+
+# All entered at 100 with a stop 2 away; long but for the last.
+TRADES = pl.DataFrame(
+    [
+        # Stopped at 98, 1R lost; the price then rose to 102.5: premature. Held: +1.
+        {"reason": "stop", "side": 1, "pnl": -2.0, "mfe": 0.5, "mae": 2.0, "horizon_mfe": 2.5, "horizon_pnl": 1.0,
+         "beyond": 0.4, "premature": True, "gap": False, "intended": 98.0, "fill": 97.902, "bars": 2},
+        # Stopped at the open of 97 through a stop of 98; held it would have lost 5, and the price went 3 beyond.
+        {"reason": "stop", "side": 1, "pnl": -3.0, "mfe": 0.0, "mae": 3.0, "horizon_mfe": 0.0, "horizon_pnl": -5.0,
+         "beyond": 3.0, "premature": False, "gap": True, "intended": 98.0, "fill": 97.0, "bars": 1},
+        # Target of 2.5R at 105.
+        {"reason": "target", "side": 1, "pnl": 5.0, "mfe": 5.0, "mae": 0.5, "horizon_mfe": 6.0, "horizon_pnl": 4.0,
+         "beyond": 0.0, "premature": False, "gap": False, "intended": 105.0, "fill": 105.0, "bars": 4, "two": True},
+        # Trailed out at 101 after a move to 104.
+        {"reason": "stop", "side": 1, "pnl": 1.0, "mfe": 4.0, "mae": 0.0, "horizon_mfe": 4.0, "horizon_pnl": 3.0,
+         "beyond": 0.0, "premature": False, "gap": False, "intended": 101.0, "fill": 101.0, "bars": 5},
+        # A short closed by time at 99.5 after a move to 99.49.
+        {"reason": "time", "side": -1, "pnl": 0.5, "mfe": 0.51, "mae": 1.0, "horizon_mfe": 0.51, "horizon_pnl": 0.5,
+         "beyond": 0.0, "premature": False, "gap": False, "intended": 99.5, "fill": 99.5, "bars": 10, "unclear": True},
+    ]
+).select(
+    "reason", "side", "pnl", "mfe", "mae", "horizon_mfe", "horizon_pnl", "beyond", "premature", "gap",
+    pl.lit(100.0).alias("entry_price"), pl.lit(2.0).alias("stop_distance"), (pl.col("pnl") / 2).alias("r"),
+    pl.col("intended").alias("intended_price"), pl.col("fill").alias("exit_fill"),
+    pl.lit(7).alias("entry_index"), (pl.col("bars") + 6).alias("exit_index"), pl.lit(False).alias("fallback"),
+    pl.col("two").fill_null(False).alias("reached_2r"), pl.col("unclear").fill_null(False).alias("ambiguous"),
+)  # fmt: skip
+
+BY_HAND = {
+    "expectancy_r": (-1 - 1.5 + 2.5 + 0.5 + 0.25) / 5,
+    "expectancy_bp": 1e4 * (-2 - 3 + 5 + 1 + 0.5) / 100 / 5,
+    "win_rate": 3 / 5,
+    "r_at_target": 2.5,
+    "win_rate_2r": 1 / 5,
+    "premature_rate": 1 / 5,
+    "premature_of_stops": 1 / 3,
+    "stop_effectiveness": 1 / 3,  # only the second would have lost more
+    "stop_effectiveness_beyond": 1 / 3,  # only the second went 1 beyond
+    "profit_capture": (5 + 1) / (5 + 4),  # in-trade MFE of at least 2
+    "profit_capture_horizon": (-2 + 5 + 1) / (2.5 + 6 + 4),
+    "give_back": 1 - (5 + 1 + 0.5) / (5 + 4 + 0.51),
+    "exit_timing_price": 3 / 3,  # 105 of 106, 101 of 104, 99.5 of 99.49
+    "exit_timing_move": 1 / 3,  # 0.5 of 0.51; 5 of 6 and 1 of 4 are not within 5 %
+    "slippage_stops": (0.098 / 98 + 1 / 98 + 0) / 3,
+    "slippage_stops_smooth": (0.098 / 98 + 0) / 2,
+    "slippage_targets": 0.0,
+    "gap_rate": 1 / 3,
+    "ambiguity_rate": 1 / 5,
+    "stop_out_rate": 3 / 5,
+    "stop_distance": 0.02,
+    "holding_bars": (2 + 1 + 4 + 5 + 10) / 5,
+    "fallback_rate": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def weights() -> np.ndarray:
+    return counts(block_indices(5, 2.0, 500, np.random.default_rng(1)))
+
+
+def test_every_figure_has_its_value() -> None:
+    assert list(BY_HAND) == [figure.key for figure in figures()]
+
+
+@pytest.mark.parametrize("key", BY_HAND)
+def test_by_hand(key: str, weights: np.ndarray) -> None:
+    place = list(BY_HAND).index(key)
+    assert score(TRADES, weights).value[place] == pytest.approx(BY_HAND[key], rel=1e-12)
+
+
+def test_scale_does_not_matter() -> None:
+    prices = ("pnl", "mfe", "mae", "horizon_mfe", "horizon_pnl", "beyond", "entry_price", "stop_distance",
+              "intended_price", "exit_fill")  # fmt: skip
+    dear = TRADES.with_columns(pl.col(name) * 50 for name in prices)
+    mixed = pl.concat([TRADES, dear])
+    one, both = (score(frame, np.ones((1, frame.height))).value for frame in (TRADES, mixed))
+    assert both == pytest.approx(one)
+
+
+def test_trades_without_a_stop_have_no_r_but_count_in_money(weights: np.ndarray) -> None:
+    nothing = pl.lit(None, pl.Float64)
+    value = dict(zip(BY_HAND, score(TRADES.with_columns(r=nothing, stop_distance=nothing), weights).value, strict=True))
+    assert math.isnan(value["expectancy_r"])
+    assert math.isnan(value["profit_capture"])
+    assert math.isnan(value["stop_distance"])
+    assert value["expectancy_bp"] == pytest.approx(BY_HAND["expectancy_bp"])
+
+
+def test_a_resample_is_the_figure_of_the_resampled_trades() -> None:
+    rows = block_indices(5, 2.0, 20, np.random.default_rng(2))
+    samples = score(TRADES, counts(rows)).samples
+    for b in range(20):
+        again = score(TRADES[rows[b].tolist()], np.ones((1, 5))).value
+        assert samples[b] == pytest.approx(again, nan_ok=True)
+
+
+def test_differences_are_paired() -> None:
+    many = pl.concat([TRADES] * 10)
+    w = counts(block_indices(50, 5.0, 400, np.random.default_rng(3)))
+    lifted = many.with_columns(pl.col("pnl") + 1, pl.col("r") + 0.5)
+    table = compare(score(lifted, w), score(many, w), 0.95)
+    row = table.row(by_predicate=pl.col("figure") == "expectancy_r", named=True)
+    # The same lift in every trade: unpaired, this interval would be wide.
+    assert (row["difference"], row["difference_low"], row["difference_high"]) == pytest.approx((0.5, 0.5, 0.5))
+    assert row["high"] - row["low"] > 0.2
+    assert row["versus"] == "better"
+    same = compare(score(many, w), score(many, w), 0.95)
+    assert set(same["versus"]) == {"null", ""}
+
+
+def test_win_rate_impact_is_the_paired_difference() -> None:
+    many = pl.concat([TRADES] * 10)
+    w = counts(block_indices(50, 5.0, 400, np.random.default_rng(3)))
+    table = compare(score(many.with_columns(pl.col("pnl") + 4), w), score(many, w), 0.95)
+    row = with_win_rate_impact(table).row(by_predicate=pl.col("figure") == "win_rate_impact", named=True)
+    assert row["value"] == pytest.approx(1 - 3 / 5)
+    assert (row["target"], row["verdict"]) == (0.05, "met")
+
+
+def test_few_trades_bear_no_verdict(weights: np.ndarray) -> None:
+    scores = score(TRADES, weights)
+    assert (scores.counted < FEW).all()
+    table = compare(scores, scores, 0.95)
+    assert set(table["verdict"]) == {"null", ""}
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "better", "expected"),
+    [
+        (0.1, 0.05, 0.15, "lower", "met"),
+        (0.1, 0.05, 0.25, "lower", "null"),
+        (0.3, 0.25, 0.35, "lower", "not met"),
+        (0.3, 0.25, 0.35, "higher", "met"),
+        (0.2, 0.2, 0.2, "higher", "not met"),
+        (math.nan, math.nan, math.nan, "higher", ""),
+        (0.1, math.nan, math.nan, "lower", "met"),
+    ],
+)
+def test_verdicts(value: float, low: float, high: float, better: str, expected: str) -> None:
+    assert verdict(value, low, high, better, 0.2) == expected  # type: ignore[arg-type]
+
+
+def test_comparisons() -> None:
+    assert comparison(0.1, 0.05, 0.2, "higher") == "better"
+    assert comparison(0.1, 0.05, 0.2, "lower") == "worse"
+    assert comparison(0.1, -0.05, 0.2, "higher") == "null"
+    assert comparison(0.0, 0.0, 0.0, "higher") == "null"
+    assert comparison(0.1, 0.05, 0.2, "neither") == ""
+
+
+def test_ambiguous_means_that_the_modes_disagree() -> None:
+    trades = pl.DataFrame(
+        {
+            "policy": ["a", "a", "a", "a", "b", "b"],
+            "id": ["1", "1", "2", "2", "1", "1"],
+            "mode": ["pessimistic", "adaptive"] * 3,
+            "reason": ["stop", "target", "stop", "stop", "time", "time"],
+            "exit_index": [3, 3, 4, 4, 5, 6],
+            "exit_price": [1.0, 2.0, 1.0, 1.0, 3.0, 3.0],
+        }
+    )
+    assert mark_ambiguous(trades)["ambiguous"].to_list() == [True, True, False, False, True, True]
+
+
+def test_sums_know_no_nan() -> None:
+    numerator, denominator = sums(TRADES.with_columns(r=pl.lit(math.nan)))
+    assert np.isfinite(numerator).all()
+    assert np.isfinite(denominator).all()
