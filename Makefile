@@ -15,6 +15,7 @@ export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := repro
 
 repro: build
+	@python -m pipelines.params_file
 	@dvc repro
 	@python -m pipelines.summary
 

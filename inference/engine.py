@@ -42,7 +42,7 @@ def build_model(stop_path: str | Path, exit_path: str | Path) -> tuple[_native.M
     outputs = {name: i for i, name in enumerate(spec.output_names)}
     low = np.minimum(m["scaling"]["low"], x["scaling"]["low"])
     high = np.maximum(m["scaling"]["high"], x["scaling"]["high"])
-    policy, tables = m["policy"], m["tables"]
+    policy = m["policy"]
     risk = policy["risk"]
     expiries = [e for e in (m["expires_us"], x["expires_us"]) if e]
     model = _native.Model(
@@ -56,8 +56,8 @@ def build_model(stop_path: str | Path, exit_path: str | Path) -> tuple[_native.M
         target_grid=x["grid"],
         low=low.tolist(),
         high=high.tolist(),
-        stop=_native.StopParameters(**policy["stop"], avoided=tables["avoided"], forgone=tables["forgone"]),
-        target=_native.TargetParameters(**x["policy"]["target"], unreached=x["tables"]["unreached"]),
+        stop=_native.StopParameters(**policy["stop"], **m["tables"]),
+        target=_native.TargetParameters(**x["policy"]["target"], **x["tables"]),
         risk=_native.RiskParameters(risk["max_trade_loss"], risk["max_open_risk"], risk["min_distance"]),
         tick=risk["tick"],
         horizon_bars=m["horizon_bars"],

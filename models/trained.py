@@ -126,9 +126,11 @@ def describe(
         "low": (low - margin).tolist(),
         "high": (high + margin).tolist(),
         "calibration": calibration.tolist(),
-        "tables": policy_tables(kind, train, grid),
         "graph": graph,
         "data_hash": seen.digest(),
     }
     weights = {**named_weights(fitted.net), "mean": mean, "std": std, "probes": probe_inputs(train.inputs, mean, std)}
-    return Trained(weights, facts)
+    judged = dataset.rows.of("calibration").fresh()
+    curves = predict(Trained(weights, facts).module(), judged.inputs)
+    horizon_us = horizon_bars * int(facts["bar_interval_us"])
+    return Trained(weights, {**facts, "tables": policy_tables(kind, train, judged, curves, grid, horizon_us)})

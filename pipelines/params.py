@@ -1,7 +1,7 @@
 """params.yaml, parsed into frozen dataclasses before any data are read; unknown keys and bad values are refused.
 
 The dataclasses live in the rooms that use them. A stage takes only its own sections (`section("split", SplitParams)`),
-so that ingest does not pay for an import of torch; `load()` parses the whole file.
+so that ingest does not pay for an import of torch; `pipelines.params_file` checks the whole file.
 """
 
 from __future__ import annotations
@@ -13,78 +13,14 @@ import math
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-if TYPE_CHECKING:
-    from features.families import FeatureParams
-    from features.labels import LabelParams
-    from inference.policy import Policy
-    from models.registry import RegisterParams
-    from models.task import TrainParams
-    from pipelines.check import CheckParams
-    from pipelines.evaluate import EvaluateParams
-    from pipelines.ingest import IngestParams
-    from pipelines.splits import SplitParams
-
 T = TypeVar("T")
 
 SECTIONS = ("ingest", "check", "features", "labels", "split", "train", "policy", "evaluate", "register")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TrainNets:
-    """One section per net."""
-
-    stop: TrainParams
-    exit: TrainParams
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Params:
-    """The whole of params.yaml, in stage order."""
-
-    ingest: IngestParams
-    check: CheckParams
-    features: FeatureParams
-    labels: LabelParams
-    split: SplitParams
-    train: TrainNets
-    policy: Policy
-    evaluate: EvaluateParams
-    register: RegisterParams
-
-
-def load(path: str | Path = "params.yaml") -> Params:
-    """Parse the whole file; ValueError names the key, the rule, the value and the remedy."""
-    from features.families import FeatureParams
-    from features.labels import LabelParams
-    from inference.policy import Policy
-    from models.registry import RegisterParams
-    from models.task import TrainParams
-    from pipelines.check import CheckParams
-    from pipelines.evaluate import EvaluateParams
-    from pipelines.ingest import IngestParams
-    from pipelines.splits import SplitParams
-
-    data = read(path)
-    _check_keys(data["train"], tuple(TrainNets.__dataclass_fields__), "train")
-    return Params(
-        ingest=parse(IngestParams, data["ingest"], "ingest"),
-        check=parse(CheckParams, data["check"], "check"),
-        features=parse(FeatureParams, data["features"], "features"),
-        labels=parse(LabelParams, data["labels"], "labels"),
-        split=parse(SplitParams, data["split"], "split"),
-        train=TrainNets(
-            stop=parse(TrainParams, data["train"]["stop"], "train.stop"),
-            exit=parse(TrainParams, data["train"]["exit"], "train.exit"),
-        ),
-        policy=parse(Policy, data["policy"], "policy"),
-        evaluate=parse(EvaluateParams, data["evaluate"], "evaluate"),
-        register=parse(RegisterParams, data["register"], "register"),
-    )
 
 
 def section(key: str, kind: type[T], path: str | Path = "params.yaml") -> T:

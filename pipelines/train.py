@@ -61,6 +61,7 @@ def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str
         "dropped": dataset.dropped,
         "epochs": len(fitted.curve),
         "best": asdict(best),
+        "edge_weight": trained.facts["tables"]["edge_weight"],
         "test": test_scores,
     }
     return metrics, curves
@@ -105,6 +106,7 @@ def report(net: str, metrics: dict[str, Any]) -> str:
     for name, skill in test["skill"].items():
         s = skill["pinball"]
         lines.append(f"  skill over {name}: {s['skill']:+.2%} [{s['low']:+.2%}, {s['high']:+.2%}], p {s['p']:.3f}")
+    lines.append(f"  edge weight {metrics['edge_weight']:.2f} (0: on the calibration part the curves' value was noise)")
     return "\n".join(lines)
 
 

@@ -98,7 +98,9 @@ def contents(kind: str, graph: dict[str, Any], seed: int = 0, hidden: tuple[int,
         "trained_until_us": 0,
         "expires_us": 0,
         "symbols": ["SPX"],
-        "tables": {"avoided": [0.3] * k, "forgone": [0.9] * k} if stop else {"unreached": [-0.3] * k},
+        "tables": {"avoided": [0.3] * k, "forgone": [0.9] * k, "edge_weight": 1.0}
+        if stop
+        else {"unreached": [-0.3] * k, "edge_weight": 1.0},
         "policy": {"stop": asdict(STOP_POLICY), "risk": asdict(RiskPolicy())}
         if stop
         else {"target": asdict(TargetPolicy(min_r=0.3))},

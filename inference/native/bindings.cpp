@@ -197,13 +197,13 @@ NB_MODULE(_native, m) {
             "x"_a);
 
     nb::class_<StopParameters>(m, "StopParameters")
-        .def(nb::init<double, double, double, double, double, double, double, std::vector<double>,
-                      std::vector<double>>(),
+        .def(nb::init<double, double, double, double, double, double, double, std::vector<double>, std::vector<double>,
+                      double>(),
              "cost"_a, "risk_price"_a, "trail_from_r"_a, "min_atr"_a, "max_atr"_a, "fallback_atr"_a,
-             "fallback_fraction"_a, "avoided"_a, "forgone"_a);
+             "fallback_fraction"_a, "avoided"_a, "forgone"_a, "edge_weight"_a);
     nb::class_<TargetParameters>(m, "TargetParameters")
-        .def(nb::init<double, double, double, double, double, std::vector<double>>(), "limit_cost"_a, "market_cost"_a,
-             "min_r"_a, "max_r"_a, "fallback_r"_a, "unreached"_a);
+        .def(nb::init<double, double, double, double, double, std::vector<double>, double>(), "limit_cost"_a,
+             "market_cost"_a, "min_r"_a, "max_r"_a, "fallback_r"_a, "unreached"_a, "edge_weight"_a);
     nb::class_<RiskParameters>(m, "RiskParameters")
         .def(nb::init<double, double, double>(), "max_trade_loss"_a, "max_open_risk"_a, "min_distance"_a);
     nb::class_<Model>(m, "Model")

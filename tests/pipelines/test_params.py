@@ -5,7 +5,8 @@ from typing import Literal
 
 import pytest
 
-from pipelines.params import load, parse, read, section
+from pipelines.params import parse, read, section
+from pipelines.params_file import load
 from pipelines.splits import SplitParams
 
 ROOT = Path(__file__).parents[2]

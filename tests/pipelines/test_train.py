@@ -1,7 +1,5 @@
 import json
-from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from lightning.pytorch.callbacks import Callback
@@ -93,7 +91,7 @@ def test_an_unknown_net_is_named(folder):
 
 def test_the_report_prints_a_null_result_as_one():
     s = {"skill": -0.01, "low": -0.03, "high": 0.01, "dm": -1.0, "p": 0.3}
-    metrics = {"rows": {"train": 10}, "epochs": 2, "test": {"pinball": 0.1, "skill": {"atr": {"pinball": s}}}}
-    assert "skill over atr: -1.00% [-3.00%, +1.00%], p 0.300" in train.report("stop", metrics)
-    assert np.isfinite(s["skill"])
-    assert Path("params.yaml").name in train.section.__defaults__
+    test = {"pinball": 0.1, "skill": {"atr": {"pinball": s}}}
+    printed = train.report("stop", {"rows": {"train": 10}, "epochs": 2, "edge_weight": 0.0, "test": test})
+    assert "skill over atr: -1.00% [-3.00%, +1.00%], p 0.300" in printed
+    assert "edge weight 0.00" in printed

@@ -10,10 +10,12 @@ namespace ratchet {
 struct StopParameters {
     double cost, risk_price, trail_from_r, min_atr, max_atr, fallback_atr, fallback_fraction;
     std::vector<double> avoided, forgone;  // per grid point, in volatility units, measured on the training part
+    double edge_weight;                    // how far those count, 0 to 1, measured on the calibration part
 };
 struct TargetParameters {
     double limit_cost, market_cost, min_r, max_r, fallback_r;
     std::vector<double> unreached;  // mean result, in units, of paths that do not reach each grid point
+    double edge_weight;             // as above
 };
 struct RiskParameters {
     double max_trade_loss, max_open_risk, min_distance;

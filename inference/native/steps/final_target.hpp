@@ -1,4 +1,4 @@
-// Final form of the target: at least the minimum distance ahead of the price, on a tick (the one that fills first).
+// Final form of the target: on a tick, outward (so that the minimum reward-to-risk holds), and clear of the price.
 #pragma once
 #include "final_stop.hpp"
 
@@ -6,10 +6,8 @@ namespace ratchet {
 
 inline double final_target(const Context& c, double level) {
     const int side = c.side();
-    level = round_to_tick(level, c.tick, -side);
     const double nearest = c.price + side * std::max(c.risk.min_distance * c.price, c.tick);
-    if (side * (level - nearest) >= 0.0) return level;
-    return round_to_tick(nearest, c.tick, side);
+    return round_to_tick(side > 0 ? std::max(level, nearest) : std::min(level, nearest), c.tick, side);
 }
 
 }  // namespace ratchet

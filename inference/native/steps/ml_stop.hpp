@@ -23,8 +23,8 @@ inline double ml_stop(const Context& c, double level) {
     double best = -INFINITY, distance = c.stop_grid.back();
     for (std::size_t k = 0; k < c.stop_grid.size(); ++k) {
         const double hit = c.hit[k], reversal = c.reversal[k];
-        const double value = (hit - reversal) * c.stop.avoided[k] - reversal * c.stop.forgone[k] - hit * cost -
-                             c.stop.risk_price * c.stop_grid[k];
+        const double edge = (hit - reversal) * c.stop.avoided[k] - reversal * c.stop.forgone[k];
+        const double value = c.stop.edge_weight * edge - hit * cost - c.stop.risk_price * c.stop_grid[k];
         if (value > best) best = value, distance = c.stop_grid[k];
     }
     return c.price - c.side() * distance * c.unit;
