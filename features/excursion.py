@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.checks import number_in, whole_in
 from features.expression import Expr, bar
 from features.volatility import VolatilityParams, ewma_sigma
+from inference.checks import number_in, whole_in
 
 AUXILIARY: tuple[str, ...] = ()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.checks import whole_in
 from features.expression import Expr, bar, maximum, where
 from features.volatility import VolatilityParams, ewma_sigma, log_return, true_range
+from inference.checks import whole_in
 
 AUXILIARY: tuple[str, ...] = ()
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.checks import whole_in
 from inference import _native
+from inference.checks import whole_in
 from inference.replay import Bars
 
 # mirrors `struct LabelRow` in inference/native/labels.hpp

@@ -14,8 +14,8 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from features.checks import number_in, whole_in
 from features.expression import Expr, as_of, bar, maximum
+from inference.checks import number_in, whole_in
 
 AUXILIARY = ("sigma", "garch_sigma", "atr")
 

@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
-
-def _require(ok: bool, name: str, rule: str, value: object, remedy: str) -> None:
-    if not ok:
-        raise ValueError(f"{name}: {rule}, was {value!r}; {remedy}")
-
-
-def _finite_in(name: str, value: float, low: float, high: float, typical: str) -> None:
-    _require(
-        isfinite(value) and low <= value <= high,
-        name,
-        f"must be a finite number in [{low:g}, {high:g}]",
-        value,
-        f"typical: {typical}",
-    )
+from inference.checks import number_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +27,17 @@ class StopPolicy:
     fallback_fraction: float = 0.03
 
     def __post_init__(self) -> None:
-        _finite_in("policy.stop.cost", self.cost, 0.0, 0.1, "0.0002 to 0.005")
-        _finite_in("policy.stop.risk_price", self.risk_price, 0.0, 10.0, "0 to 0.1")
-        _finite_in("policy.stop.trail_from_r", self.trail_from_r, 0.0, 1000.0, "0.5 to 2; a large value never trails")
-        _finite_in("policy.stop.min_atr", self.min_atr, 0.0, 100.0, "0.3 to 1")
-        _finite_in("policy.stop.max_atr", self.max_atr, 0.0, 100.0, "3 to 10")
-        _finite_in("policy.stop.fallback_atr", self.fallback_atr, 0.1, 100.0, "2 to 4")
-        _finite_in("policy.stop.fallback_fraction", self.fallback_fraction, 0.0001, 0.5, "0.01 to 0.05")
-        _require(
-            self.min_atr < self.max_atr,
-            "policy.stop.min_atr",
-            f"must be below max_atr ({self.max_atr:g})",
-            self.min_atr,
-            "lower min_atr or raise max_atr",
-        )
+        number_in("policy.stop.cost", self.cost, 0.0, 0.1, "0.0002 to 0.005")
+        number_in("policy.stop.risk_price", self.risk_price, 0.0, 10.0, "0 to 0.1")
+        number_in("policy.stop.trail_from_r", self.trail_from_r, 0.0, 1000.0, "0.5 to 2; a large value never trails")
+        number_in("policy.stop.min_atr", self.min_atr, 0.0, 100.0, "0.3 to 1")
+        number_in("policy.stop.max_atr", self.max_atr, 0.0, 100.0, "3 to 10")
+        number_in("policy.stop.fallback_atr", self.fallback_atr, 0.1, 100.0, "2 to 4")
+        number_in("policy.stop.fallback_fraction", self.fallback_fraction, 0.0001, 0.5, "0.01 to 0.05")
+        if not self.min_atr < self.max_atr:
+            raise ValueError(
+                f"policy.stop.min_atr: must be below max_atr ({self.max_atr:g}), was {self.min_atr:g}; lower it"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +57,15 @@ class TargetPolicy:
     fallback_r: float = 2.0
 
     def __post_init__(self) -> None:
-        _finite_in("policy.target.limit_cost", self.limit_cost, 0.0, 0.1, "0 to 0.001")
-        _finite_in("policy.target.market_cost", self.market_cost, 0.0, 0.1, "0.0002 to 0.005")
-        _finite_in("policy.target.min_r", self.min_r, 0.1, 100.0, "1 to 2")
-        _finite_in("policy.target.max_r", self.max_r, 0.1, 100.0, "3 to 10")
-        _finite_in("policy.target.fallback_r", self.fallback_r, 0.1, 100.0, "1.5 to 3")
-        _require(
-            self.min_r <= self.max_r,
-            "policy.target.min_r",
-            f"must not exceed max_r ({self.max_r:g})",
-            self.min_r,
-            "lower min_r or raise max_r",
-        )
+        number_in("policy.target.limit_cost", self.limit_cost, 0.0, 0.1, "0 to 0.001")
+        number_in("policy.target.market_cost", self.market_cost, 0.0, 0.1, "0.0002 to 0.005")
+        number_in("policy.target.min_r", self.min_r, 0.1, 100.0, "1 to 2")
+        number_in("policy.target.max_r", self.max_r, 0.1, 100.0, "3 to 10")
+        number_in("policy.target.fallback_r", self.fallback_r, 0.1, 100.0, "1.5 to 3")
+        if not self.min_r <= self.max_r:
+            raise ValueError(
+                f"policy.target.min_r: must not exceed max_r ({self.max_r:g}), was {self.min_r:g}; lower it"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +83,10 @@ class RiskPolicy:
     tick: float = 0.01
 
     def __post_init__(self) -> None:
-        _finite_in("policy.risk.max_trade_loss", self.max_trade_loss, 0.0001, 0.02, "0.005 to 0.02")
-        _finite_in("policy.risk.max_open_risk", self.max_open_risk, 0.0001, 0.05, "0.02 to 0.05")
-        _finite_in("policy.risk.min_distance", self.min_distance, 0.0, 0.1, "0.0002 to 0.002")
-        _finite_in("policy.risk.tick", self.tick, 0.0, 1e6, "0.01 for US equities and indices")
+        number_in("policy.risk.max_trade_loss", self.max_trade_loss, 0.0001, 0.02, "0.005 to 0.02")
+        number_in("policy.risk.max_open_risk", self.max_open_risk, 0.0001, 0.05, "0.02 to 0.05")
+        number_in("policy.risk.min_distance", self.min_distance, 0.0, 0.1, "0.0002 to 0.002")
+        number_in("policy.risk.tick", self.tick, 0.0, 1e6, "0.01 for US equities and indices")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ namespace ratchet {
         static constexpr const char* FORMULA = formula;              \
         static constexpr int ARITY = arity;                          \
         static std::vector<Parameter> parameters() { return {}; }    \
+        static Settings examples() { return {{}}; }                  \
         static int warm_up(const std::vector<double>&) { return 0; } \
         explicit Type(const std::vector<double>&) {}                 \
         __VA_ARGS__                                                  \
@@ -49,6 +50,7 @@ struct Constant {
     static constexpr const char* FORMULA = "the value";
     static constexpr int ARITY = 0;
     static std::vector<Parameter> parameters() { return {{"value", -1e300, 1e300, false}}; }
+    static Settings examples() { return {{0.0}, {-2.5}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
     explicit Constant(const std::vector<double>& p) : value(p[0]) {}
     double update() { return value; }
@@ -56,5 +58,11 @@ struct Constant {
     void state(A&) {}
     double value;
 };
+
+inline std::vector<KernelInfo> arithmetic_kernels() {
+    return {entry<Constant>(), entry<Add>(),       entry<Subtract>(),    entry<Multiply>(),   entry<Divide>(),
+            entry<Minimum>(),  entry<Maximum>(),   entry<Less>(),        entry<LessEqual>(),  entry<Negate>(),
+            entry<Absolute>(), entry<Logarithm>(), entry<Exponential>(), entry<SquareRoot>(), entry<Where>()};
+}
 
 }  // namespace ratchet

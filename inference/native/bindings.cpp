@@ -94,6 +94,7 @@ NB_MODULE(_native, m) {
         .def_ro("formula", &KernelInfo::formula)
         .def_ro("arity", &KernelInfo::arity)
         .def_ro("parameters", &KernelInfo::parameters)
+        .def_ro("examples", &KernelInfo::examples)
         .def("warm_up", [](const KernelInfo& k, const std::vector<double>& p) { return k.warm_up(p); }, "parameters"_a);
     m.def("kernels", &kernels, nb::rv_policy::reference);
     m.def(

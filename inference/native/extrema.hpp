@@ -45,6 +45,7 @@ template <class Better, bool Age>
 struct RollingExtreme {
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"window", 1, 1e6, true}}; }
+    static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
     explicit RollingExtreme(const std::vector<double>& p) : queue(static_cast<std::size_t>(p[0])) {}
     double update(double x) {
@@ -79,5 +80,9 @@ struct BarsSinceMax : RollingExtreme<std::greater<>, true> {
     static constexpr const char* FORMULA = "bars since the (latest) largest of the last `window` values";
     using RollingExtreme::RollingExtreme;
 };
+
+inline std::vector<KernelInfo> extrema_kernels() {
+    return {entry<RollingMin>(), entry<RollingMax>(), entry<BarsSinceMin>(), entry<BarsSinceMax>()};
+}
 
 }  // namespace ratchet

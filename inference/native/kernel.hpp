@@ -30,6 +30,8 @@ struct Parameter {
     bool whole;
 };
 
+using Settings = std::vector<std::vector<double>>;  // one row of parameters each
+
 class Node {
   public:
     virtual ~Node() = default;
@@ -43,6 +45,7 @@ struct KernelInfo {
     std::string name, formula;
     int arity = 0;
     std::vector<Parameter> parameters;
+    Settings examples;  // which the contract tests run
     /// Bars (with complete inputs) before the first output.
     std::function<int(const std::vector<double>&)> warm_up;
     std::function<std::unique_ptr<Node>(const std::vector<double>&)> make;
@@ -107,6 +110,7 @@ KernelInfo entry() {
             Kernel::FORMULA,
             Kernel::ARITY,
             Kernel::parameters(),
+            Kernel::examples(),
             [](const std::vector<double>& p) { return Kernel::warm_up(p); },
             [](const std::vector<double>& p) { return std::make_unique<Gated<Kernel, Kernel::ARITY>>(p); }};
 }

@@ -45,6 +45,7 @@ struct RollingQuantile {
         "quantile of the last `window` values, linear between order statistics (Hyndman and Fan 1996, type 7)";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"window", 1, 1e5, true}, {"quantile", 0, 1, false}}; }
+    static Settings examples() { return {{1, 0.0}, {1, 0.5}, {2, 0.3}, {17, 0.0}, {17, 0.3}, {17, 0.5}, {17, 1.0}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     explicit RollingQuantile(const std::vector<double>& p) : values(static_cast<std::size_t>(p[0])) {
@@ -74,6 +75,7 @@ struct RollingRank {
         "share of the last `window` values below the present one, ties counted half (0 to 1)";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"window", 2, 1e5, true}}; }
+    static Settings examples() { return {{2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     explicit RollingRank(const std::vector<double>& p) : values(static_cast<std::size_t>(p[0])) {}
@@ -91,5 +93,7 @@ struct RollingRank {
     }
     SortedWindow values;
 };
+
+inline std::vector<KernelInfo> order_kernels() { return {entry<RollingQuantile>(), entry<RollingRank>()}; }
 
 }  // namespace ratchet

@@ -1,4 +1,5 @@
-// Every kernel there is. A kernel listed here is reachable from expressions and is found by the contract tests.
+// Every kernel there is: the lists at the end of each header. What stands there is reachable from expressions and is
+// found by the contract tests.
 #pragma once
 #include "arithmetic.hpp"
 #include "extrema.hpp"
@@ -10,22 +11,13 @@
 namespace ratchet {
 
 inline const std::vector<KernelInfo>& kernels() {
-    static const std::vector<KernelInfo> all = {
-        entry<Constant>(),     entry<Add>(),
-        entry<Subtract>(),     entry<Multiply>(),
-        entry<Divide>(),       entry<Minimum>(),
-        entry<Maximum>(),      entry<Less>(),
-        entry<LessEqual>(),    entry<Negate>(),
-        entry<Absolute>(),     entry<Logarithm>(),
-        entry<Exponential>(),  entry<SquareRoot>(),
-        entry<Where>(),        entry<Lag>(),
-        entry<RollingSum>(),   entry<RollingMean>(),
-        entry<RollingStd>(),   entry<RollingMin>(),
-        entry<RollingMax>(),   entry<BarsSinceMin>(),
-        entry<BarsSinceMax>(), entry<RollingQuantile>(),
-        entry<RollingRank>(),  entry<ExponentialMean>(),
-        entry<WilderSum>(),    entry<Garch>(),
-    };
+    static const std::vector<KernelInfo> all = [] {
+        std::vector<KernelInfo> list;
+        for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
+                            volatility_kernels})
+            for (auto& kernel : family()) list.push_back(std::move(kernel));
+        return list;
+    }();
     return all;
 }
 

@@ -11,6 +11,7 @@ struct Lag {
     static constexpr const char* FORMULA = "the value `bars` bars ago";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"bars", 1, 1e6, true}}; }
+    static Settings examples() { return {{1}, {13}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]); }
 
     explicit Lag(const std::vector<double>& p) : window(static_cast<std::size_t>(p[0])) {}
@@ -55,6 +56,7 @@ struct RollingSum {
     static constexpr const char* FORMULA = "sum of the last `window` values";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return window_parameter(1); }
+    static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     explicit RollingSum(const std::vector<double>& p)
@@ -88,6 +90,7 @@ struct RollingStd {
     static constexpr const char* FORMULA = "sample standard deviation (ddof 1) of the last `window` values";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return window_parameter(2); }
+    static Settings examples() { return {{2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     explicit RollingStd(const std::vector<double>& p)
@@ -125,5 +128,9 @@ struct RollingStd {
     WindowSum first, second;
     double inverse, inverse_less_one, origin = 0.0;
 };
+
+inline std::vector<KernelInfo> rolling_kernels() {
+    return {entry<Lag>(), entry<RollingSum>(), entry<RollingMean>(), entry<RollingStd>()};
+}
 
 }  // namespace ratchet

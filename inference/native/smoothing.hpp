@@ -9,6 +9,7 @@ struct ExponentialMean {
     static constexpr const char* FORMULA = "m += alpha (x - m), seeded with the mean of the first `seed` values";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"alpha", 1e-9, 1, false}, {"seed", 1, 1e6, true}}; }
+    static Settings examples() { return {{0.01, 1}, {0.01, 14}, {0.5, 14}, {1.0, 1}, {1.0, 14}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[1]) - 1; }
 
     explicit ExponentialMean(const std::vector<double>& p)
@@ -33,6 +34,7 @@ struct WilderSum {
     static constexpr const char* FORMULA = "s += x - s / bars, started from the plain sum of the first bars - 1 values";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"bars", 2, 1e6, true}}; }
+    static Settings examples() { return {{2}, {14}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     explicit WilderSum(const std::vector<double>& p) : decay(1.0 - 1.0 / p[0]), bars(static_cast<std::int64_t>(p[0])) {}
@@ -49,5 +51,7 @@ struct WilderSum {
     double decay, sum = 0.0;
     std::int64_t bars, count = 0;
 };
+
+inline std::vector<KernelInfo> smoothing_kernels() { return {entry<ExponentialMean>(), entry<WilderSum>()}; }
 
 }  // namespace ratchet

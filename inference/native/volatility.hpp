@@ -16,6 +16,7 @@ struct Garch {
                 {"beta", 0, 1, false},
                 {"start", 0, 10, false}};
     }
+    static Settings examples() { return {{0.0, 1e-6, 0.1, 0.85, 1e-4}, {1e-3, 0.0, 0.0, 0.0, 0.0}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
     explicit Garch(const std::vector<double>& p) : mu(p[0]), omega(p[1]), alpha(p[2]), beta(p[3]), variance(p[4]) {}
@@ -29,5 +30,7 @@ struct Garch {
     }
     double mu, omega, alpha, beta, variance;
 };
+
+inline std::vector<KernelInfo> volatility_kernels() { return {entry<Garch>()}; }
 
 }  // namespace ratchet

@@ -1,6 +1,6 @@
 """The contract of STYLE.md, for every kernel in the registry and every choice of its parameters.
 
-A new kernel is found here by itself; it only needs parameters in OPTIONS if it has any.
+A new kernel is found here by itself, with the examples that it declares.
 """
 
 from __future__ import annotations
@@ -18,31 +18,20 @@ BARS = 120
 MINUTE = 60_000_000
 TS = np.arange(BARS, dtype=np.int64) * MINUTE
 
-# every kernel with parameters, with settings at the edges and in the middle of their ranges
-WINDOWS = [{"window": 2}, {"window": 3}, {"window": 17}]
-OPTIONS: dict[str, list[dict[str, float]]] = {
-    "constant": [{"value": 0.0}, {"value": -2.5}],
-    "lag": [{"bars": 1}, {"bars": 13}],
-    "rolling_sum": [{"window": 1}, *WINDOWS],
-    "rolling_mean": [{"window": 1}, *WINDOWS],
-    "rolling_std": WINDOWS,
-    "rolling_min": [{"window": 1}, *WINDOWS],
-    "rolling_max": [{"window": 1}, *WINDOWS],
-    "bars_since_min": [{"window": 1}, *WINDOWS],
-    "bars_since_max": [{"window": 1}, *WINDOWS],
-    "rolling_rank": WINDOWS,
-    "rolling_quantile": [{"window": w, "quantile": q} for w in (1, 2, 17) for q in (0.0, 0.3, 0.5, 1.0)],
-    "exponential_mean": [{"alpha": a, "seed": s} for a in (0.01, 0.5, 1.0) for s in (1, 14)],
-    "wilder_sum": [{"bars": 2}, {"bars": 14}],
-    "garch": [{"mu": 0.0, "omega": 1e-6, "alpha": 0.1, "beta": 0.85, "start": 1e-4}],
-}
 # inputs of the kernel under test: columns of the bar, all of them random and independent
 COLUMNS = ["close", "open", "volume"]
+
+
+def options_of(kernel: _native.KernelInfo) -> list[dict[str, float]]:
+    """The kernel's examples with the names of its parameters."""
+    names = [parameter.name for parameter in kernel.parameters]
+    return [dict(zip(names, row, strict=True)) for row in kernel.examples]
+
 
 CASES = [
     pytest.param(kernel, options, id=f"{kernel.name}-{'-'.join(f'{v:g}' for v in options.values())}")
     for kernel in _native.kernels()
-    for options in OPTIONS.get(kernel.name, [{}])
+    for options in options_of(kernel)
 ]
 
 
@@ -87,8 +76,11 @@ bars_of = st.builds(make_bars, st.integers(0, 2**31), st.sampled_from(["noise", 
 CHECKS = settings(max_examples=15, deadline=None)
 
 
-def test_every_kernel_with_parameters_has_options() -> None:
-    assert {k.name for k in _native.kernels() if k.parameters} == OPTIONS.keys()
+def test_every_kernel_has_examples_and_every_parameter_varies() -> None:
+    for kernel in _native.kernels():
+        assert kernel.examples, kernel.name
+        for values in zip(*kernel.examples, strict=True):
+            assert len(set(values)) > 1, f"{kernel.name}: each parameter needs two settings"
 
 
 @pytest.mark.parametrize(("kernel", "options"), CASES)
@@ -180,7 +172,7 @@ def test_a_refused_bar_changes_nothing(kernel, options) -> None:
 @pytest.mark.parametrize("kernel", [k for k in _native.kernels() if k.parameters], ids=lambda k: k.name)
 def test_impossible_parameters_are_refused_by_name(kernel) -> None:
     for parameter in kernel.parameters:
-        options = dict(OPTIONS[kernel.name][0])
+        options = options_of(kernel)[0]
         wrong = [float("nan"), parameter.low - abs(parameter.low) - 1.0] + ([2.5] if parameter.whole else [])
         for value in wrong:
             with pytest.raises(ValueError, match=rf"{kernel.name}\.{parameter.name}: must be"):
