@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.expression import Expr, bar, maximum, where
+from features.expression import Expr, bar, maximum, ratio
 from features.volatility import VolatilityParams, ewma_sigma, log_return, true_range
 from inference.checks import whole_in
 
@@ -30,25 +30,25 @@ class ExhaustionParams:
 def rsi(bars: int) -> Expr:
     """100 gain / (gain + loss) of Wilder averages (Wilder 1978), 0 to 100; 50 where nothing moved."""
     change = bar("close") - bar("close").lag(1)
-    gain, loss = maximum(change, 0.0).wilder(bars), maximum(-change, 0.0).wilder(bars)
-    total = gain + loss
-    return where(total > 0.0, 100.0 * gain / where(total > 0.0, total, 1.0), 50.0)
+    gain, moved = maximum(change, 0.0).wilder(bars), change.abs().wilder(bars)
+    return 100.0 * ratio(gain, moved, 0.5)
+
+
+def movement(bars: int, side: int) -> Expr:
+    """Wilder's sum of the directional movement of one side (+1 up, -1 down), price units."""
+    return Expr("directional_movement", (bar("high"), bar("low")), {"side": side}).wilder_sum(bars)
 
 
 def directional(bars: int) -> tuple[Expr, Expr]:
     """+DI and -DI (Wilder 1978), 0 to 100."""
-    up, down = bar("high") - bar("high").lag(1), bar("low").lag(1) - bar("low")
-    plus = where(up > maximum(down, 0.0), up, 0.0).wilder_sum(bars)
-    minus = where(down > maximum(up, 0.0), down, 0.0).wilder_sum(bars)
     span = true_range().wilder_sum(bars)
-    return 100.0 * plus / span, 100.0 * minus / span
+    return 100.0 * movement(bars, 1) / span, 100.0 * movement(bars, -1) / span
 
 
 def adx(bars: int) -> Expr:
-    """Wilder average of 100 |+DI - -DI| / (+DI + -DI) (Wilder 1978), 0 to 100; a bar without movement counts as 0."""
-    plus, minus = directional(bars)
-    total = plus + minus
-    return where(total > 0.0, 100.0 * (plus - minus).abs() / where(total > 0.0, total, 1.0), 0.0).wilder(bars)
+    """Wilder average of 100 |+DM - -DM| / (+DM + -DM) (Wilder 1978), 0 to 100; a bar without movement counts as 0."""
+    plus, minus = movement(bars, 1), movement(bars, -1)
+    return 100.0 * ratio((plus - minus).abs(), plus + minus, 0.0).wilder(bars)
 
 
 def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, Expr]:
@@ -68,5 +68,5 @@ def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, 
         "di_difference": (plus - minus) / 100.0,
         "volume_surprise": surprise,
         "volume_climax": surprise * log_return() / sigma,
-        "close_location": where(span > 0.0, (bar("close") - bar("low")) / where(span > 0.0, span, 1.0), 0.5),
+        "close_location": ratio(bar("close") - bar("low"), span, 0.5),
     }

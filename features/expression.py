@@ -251,6 +251,11 @@ def where(condition: Expr, a: Expr | Number, b: Expr | Number) -> Expr:
     return Expr("where", (condition, lift(a), lift(b)))
 
 
+def ratio(a: Expr, b: Expr, otherwise: Number) -> Expr:
+    """a / b, or `otherwise` where b is 0."""
+    return Expr("ratio", (a, b), {"otherwise": otherwise})
+
+
 def minimum(a: Expr, b: Expr | Number) -> Expr:
     """The smaller of both."""
     return Expr("minimum", (a, lift(b)))

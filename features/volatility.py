@@ -14,7 +14,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from features.expression import Expr, as_of, bar, maximum
+from features.expression import Expr, as_of, bar
 from inference.checks import number_in, whole_in
 
 AUXILIARY = ("sigma", "garch_sigma", "atr")
@@ -63,8 +63,7 @@ def ewma_sigma(p: VolatilityParams) -> Expr:
 
 def true_range() -> Expr:
     """max(high - low, |high - previous close|, |low - previous close|) (Wilder 1978), price units."""
-    high, low, previous = bar("high"), bar("low"), bar("close").lag(1)
-    return maximum(high - low, maximum((high - previous).abs(), (low - previous).abs()))
+    return Expr("true_range", (bar("high"), bar("low"), bar("close")))
 
 
 def parkinson(window: int) -> Expr:

@@ -59,10 +59,26 @@ struct Constant {
     double value;
 };
 
+/// A quotient that is known where nothing moved.
+struct Ratio {
+    static constexpr const char* NAME = "ratio";
+    static constexpr const char* FORMULA = "a / b, or `otherwise` where b is 0";
+    static constexpr int ARITY = 2;
+    static std::vector<Parameter> parameters() { return {{"otherwise", -1e300, 1e300, false}}; }
+    static Settings examples() { return {{0.0}, {50.0}}; }
+    static int warm_up(const std::vector<double>&) { return 0; }
+    explicit Ratio(const std::vector<double>& p) : otherwise(p[0]) {}
+    double update(double a, double b) { return b != 0.0 ? a / b : otherwise; }
+    template <class A>
+    void state(A&) {}
+    double otherwise;
+};
+
 inline std::vector<KernelInfo> arithmetic_kernels() {
-    return {entry<Constant>(), entry<Add>(),       entry<Subtract>(),    entry<Multiply>(),   entry<Divide>(),
-            entry<Minimum>(),  entry<Maximum>(),   entry<Less>(),        entry<LessEqual>(),  entry<Negate>(),
-            entry<Absolute>(), entry<Logarithm>(), entry<Exponential>(), entry<SquareRoot>(), entry<Where>()};
+    return {entry<Constant>(),    entry<Add>(),        entry<Subtract>(), entry<Multiply>(),
+            entry<Divide>(),      entry<Minimum>(),    entry<Maximum>(),  entry<Less>(),
+            entry<LessEqual>(),   entry<Negate>(),     entry<Absolute>(), entry<Logarithm>(),
+            entry<Exponential>(), entry<SquareRoot>(), entry<Where>(),    entry<Ratio>()};
 }
 
 }  // namespace ratchet

@@ -54,9 +54,6 @@ class Graph {
         nodes_.reserve(spec.nodes.size());
         for (const auto& node : spec.nodes) nodes_.push_back(build(node, symbol));
         buffers_.resize(nodes_.size() * BLOCK);
-        for (std::size_t i = 0; i < nodes_.size(); ++i)
-            for (std::size_t a = 0; a < nodes_[i].inputs.size(); ++a)
-                nodes_[i].pointers[a] = buffer(static_cast<std::size_t>(nodes_[i].inputs[a]));
     }
     Graph(const Graph&) = delete;
     Graph& operator=(const Graph&) = delete;
@@ -75,7 +72,7 @@ class Graph {
             const std::size_t size = std::min(BLOCK, n - at);
             for (std::size_t i = 0; i < nodes_.size(); ++i) run_node(nodes_[i], buffer(i), bars, at, size);
             for (std::size_t o = 0; o < outputs_.size(); ++o) {
-                const double* from = buffer(static_cast<std::size_t>(outputs_[o]));
+                const double* from = nodes_[static_cast<std::size_t>(outputs_[o])].values;
                 double* to = out + at * bar_stride + o * output_stride;
                 for (std::size_t i = 0; i < size; ++i) to[i * bar_stride] = from[i];
             }
@@ -105,8 +102,9 @@ class Graph {
     struct Built {
         std::unique_ptr<Node> kernel;  // null for inputs
         std::vector<int> inputs;
-        std::array<const double*, MAX_ARITY> pointers{};
-        int column = -1;  // of the bar
+        const double* values = nullptr;  // of the present block: the node's buffer, or the bars' own column
+        bool clean = true;               // whether none of them is missing
+        int column = -1;                 // of the bar
         int series = -1;
         double max_age_us = 0.0;
     };
@@ -145,13 +143,22 @@ class Graph {
     }
 
     void run_node(Built& node, double* out, const BarColumns& bars, std::size_t at, std::size_t size) {
+        node.values = out;
         if (node.kernel) {
-            node.kernel->run(node.pointers.data(), out, size);
+            std::array<const double*, MAX_ARITY> in{};
+            bool clean = true;
+            for (std::size_t a = 0; a < node.inputs.size(); ++a) {
+                const Built& input = nodes_[static_cast<std::size_t>(node.inputs[a])];
+                in[a] = input.values;
+                clean = clean && input.clean;
+            }
+            node.clean = node.kernel->run(in.data(), out, size, clean);
         } else if (node.column >= 0) {
-            std::copy_n(bars.column(node.column) + at, size, out);
+            node.values = bars.column(node.column) + at;  // checked bars have nothing missing
         } else {
-            series_[static_cast<std::size_t>(node.series)].values.read(bars.ts + at, size, interval_, node.max_age_us,
-                                                                       out);
+            AsOf& series = series_[static_cast<std::size_t>(node.series)].values;
+            series.read(bars.ts + at, size, interval_, node.max_age_us, out);
+            node.clean = std::all_of(out, out + size, [](double x) { return std::isfinite(x); });
         }
     }
 

@@ -35,7 +35,8 @@ using Settings = std::vector<std::vector<double>>;  // one row of parameters eac
 class Node {
   public:
     virtual ~Node() = default;
-    virtual void run(const double* const* in, double* out, std::size_t n) = 0;
+    /// Runs n bars. `clean`: no input is missing on any of them. Returns whether no output is.
+    virtual bool run(const double* const* in, double* out, std::size_t n, bool clean) = 0;
     virtual void save(Writer& archive) = 0;
     virtual void load(Reader& archive) = 0;
 };
@@ -53,46 +54,44 @@ struct KernelInfo {
 
 inline double finite_or_nan(double value) { return std::isfinite(value) ? value : NaN; }
 
-/// True when every number is finite. x * 0 is 0 for those and NaN for the others: a sum that vectorises.
-inline bool all_finite(const double* values, std::size_t n) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) sum += values[i] * 0.0;
-    return sum == 0.0;
-}
-
 template <class Kernel, int Arity>
 class Gated final : public Node {
   public:
     explicit Gated(const std::vector<double>& parameters) : kernel_(parameters) {}
 
-    void run(const double* const* in, double* __restrict out, std::size_t n) override {
-        bool clean = true;
-        for (int a = 0; a < Arity; ++a) clean = clean && all_finite(in[a], n);
+    bool run(const double* const* in, double* __restrict out, std::size_t n, bool clean) override {
         if constexpr (std::is_trivially_copyable_v<Kernel>) {  // small state: keep it in registers while the block runs
             Kernel local = kernel_;
-            loop(local, in, out, n, clean);
+            const bool done = loop(local, in, out, n, clean);
             kernel_ = local;
+            return done;
         } else {
-            loop(kernel_, in, out, n, clean);
+            return loop(kernel_, in, out, n, clean);
         }
     }
     void save(Writer& archive) override { kernel_.state(archive); }
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
-    static void loop(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, bool clean) {
+    static bool loop(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, bool clean) {
         std::array<const double*, Arity> columns;
         std::copy_n(in, Arity, columns.begin());
         const auto all = std::make_index_sequence<Arity>{};
+        double zero = 0.0;  // stays 0 while all outputs are finite: x * 0 is NaN for the others
         if (clean) {
-            for (std::size_t i = 0; i < n; ++i) out[i] = finite_or_nan(call(kernel, columns, i, all));
-            return;
+            for (std::size_t i = 0; i < n; ++i) {
+                out[i] = finite_or_nan(call(kernel, columns, i, all));
+                zero += out[i] * 0.0;
+            }
+        } else {
+            for (std::size_t i = 0; i < n; ++i) {
+                bool present = true;
+                for (const double* column : columns) present = present && std::isfinite(column[i]);
+                out[i] = present ? finite_or_nan(call(kernel, columns, i, all)) : NaN;
+                zero += out[i] * 0.0;
+            }
         }
-        for (std::size_t i = 0; i < n; ++i) {
-            bool present = true;
-            for (const double* column : columns) present = present && std::isfinite(column[i]);
-            out[i] = present ? finite_or_nan(call(kernel, columns, i, all)) : NaN;
-        }
+        return zero == 0.0;
     }
     template <std::size_t... A>
     static double call(Kernel& kernel, const std::array<const double*, Arity>& columns, std::size_t i,
