@@ -233,9 +233,10 @@ def constant(value: Number) -> Expr:
 
 
 def bar(column: str) -> Expr:
-    """A column of the bar: open, high, low, close (prices) or volume."""
-    if column not in ("open", "high", "low", "close", "volume"):
-        raise ValueError(f"bar: must be open, high, low, close or volume, was {column!r}; use as_of for other inputs")
+    """A column of the bar: open, high, low, close (prices), volume, or time (of its close, µs since 1970)."""
+    columns = ("open", "high", "low", "close", "volume", "time")
+    if column not in columns:
+        raise ValueError(f"bar: must be one of {', '.join(columns)}, was {column!r}; use as_of for other inputs")
     return Expr("input", name=column)
 
 

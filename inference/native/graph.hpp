@@ -29,17 +29,30 @@ struct GraphSpec {
                 names.push_back(node.name);
         return names;
     }
-    /// Bars before each output can be finite, on complete input: the longest chain of warm-ups.
+    /// Bars before each output can be finite, on complete input: the longest chain of warm-ups. Behind `resample` a bar
+    /// is one of the higher timeframe, and its last one may come a bar late: there the count is the most that it can
+    /// take.
     std::vector<int> warm_ups() const {
-        std::vector<int> bars(nodes.size(), 0);
+        std::vector<double> bars(nodes.size(), 0.0), span(nodes.size(), 1.0);  // span: base bars to one update
         for (std::size_t i = 0; i < nodes.size(); ++i) {
-            int before = 0;
-            for (int input : nodes[i].inputs) before = std::max(before, bars[static_cast<std::size_t>(input)]);
-            bool kernel = nodes[i].op != "input" && nodes[i].op != "as_of";
-            bars[i] = before + (kernel ? find_kernel(nodes[i].op).warm_up(nodes[i].parameters.at("*")) : 0);
+            double before = 0.0;
+            for (int input : nodes[i].inputs) {
+                before = std::max(before, bars[static_cast<std::size_t>(input)]);
+                span[i] = std::max(span[i], span[static_cast<std::size_t>(input)]);
+            }
+            double own = 0.0;
+            if (nodes[i].op == "resample") {
+                span[i] = std::ceil(nodes[i].parameters.at("*")[0] / static_cast<double>(bar_interval_us));
+                own = 2.0 * span[i];  // of the first span only a part may have been seen
+            } else if (nodes[i].op == "latest") {
+                span[i] = 1.0;
+            } else if (nodes[i].op != "input" && nodes[i].op != "as_of") {
+                own = span[i] * find_kernel(nodes[i].op).warm_up(nodes[i].parameters.at("*"));
+            }
+            bars[i] = before + own;
         }
         std::vector<int> result;
-        for (int node : outputs) result.push_back(bars[static_cast<std::size_t>(node)]);
+        for (int node : outputs) result.push_back(static_cast<int>(bars[static_cast<std::size_t>(node)]));
         return result;
     }
 };
@@ -153,6 +166,8 @@ class Graph {
                 clean = clean && input.clean;
             }
             node.clean = node.kernel->run(in.data(), out, size, clean);
+        } else if (node.column == TIME_COLUMN) {
+            for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<double>(bars.ts[at + i] + interval_);
         } else if (node.column >= 0) {
             node.values = bars.column(node.column) + at;  // checked bars have nothing missing
         } else {

@@ -26,11 +26,13 @@ struct BarColumns {
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
 };
 
+inline constexpr int TIME_COLUMN = 5;  // not stored: each bar's close in microseconds since 1970
+
 inline int column_of(const std::string& name) {
-    const char* names[] = {"open", "high", "low", "close", "volume"};
-    for (int i = 0; i < 5; ++i)
+    const char* names[] = {"open", "high", "low", "close", "volume", "time"};
+    for (int i = 0; i <= TIME_COLUMN; ++i)
         if (name == names[i]) return i;
-    throw std::invalid_argument(message("input", "must be open, high, low, close or volume", "'" + name + "'",
+    throw std::invalid_argument(message("input", "must be open, high, low, close, volume or time", "'" + name + "'",
                                         "declare other inputs with as_of(name, max_age)"));
 }
 

@@ -7,6 +7,7 @@
 #include "order_statistics.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
+#include "timeframe.hpp"
 #include "volatility.hpp"
 
 namespace ratchet {
@@ -15,7 +16,7 @@ inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
         for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
-                            indicator_kernels, volatility_kernels})
+                            indicator_kernels, timeframe_kernels, volatility_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();

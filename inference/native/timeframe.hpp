@@ -1,0 +1,104 @@
+// Higher timeframes. `resample` speaks only on the bar at which a bar of the higher timeframe has closed; on all others
+// it is missing, and by the gate's rule every kernel behind it keeps its state. `latest` brings the result back to
+// every bar.
+#pragma once
+#include "kernel.hpp"
+
+namespace ratchet {
+
+/// One column of the higher timeframe's bars: of (column, time), time = close of the bar in microseconds since 1970.
+/// A bar belongs to the span (k interval + offset, (k + 1) interval + offset] in which it closes. A span is closed by
+/// the bar that closes at its end or, where that bar never came, by the first bar of a later span.
+struct Resample {
+    static constexpr const char* NAME = "resample";
+    static constexpr const char* FORMULA =
+        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column over spans of `interval_us`; missing but when "
+        "one closes";
+    static constexpr int ARITY = 2;
+    static std::vector<Parameter> parameters() {
+        return {{"interval_us", 1, 1e15, true}, {"offset_us", 0, 1e15, true}, {"how", 0, 4, true}};
+    }
+    static Settings examples() {
+        return {{180e6, 0, 0}, {300e6, 60e6, 1}, {300e6, 0, 2}, {60e6, 0, 3}, {420e6, 120e6, 4}};
+    }
+    static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
+
+    explicit Resample(const std::vector<double>& p) : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])) {}
+    double update(double x, double time) {
+        const double now =
+            std::ceil((time - offset) / interval);  // number of the span that ends at or after this close
+        double closed = NaN;
+        if (now != span) {
+            if (filled) closed = value;  // its last bar never came
+            span = now;
+            filled = false;
+        }
+        value = filled ? merge(x) : x;
+        filled = true;
+        if (time - offset == now * interval) {
+            closed = value;
+            filled = false;
+        }
+        return closed;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(span), archive(value), archive(filled);
+    }
+
+  private:
+    double merge(double x) const {
+        switch (how) {
+            case 0:
+                return value;
+            case 1:
+                return std::max(value, x);
+            case 2:
+                return std::min(value, x);
+            case 3:
+                return x;
+            default:
+                return value + x;
+        }
+    }
+    double interval, offset;
+    int how;
+    double span = -1e300, value = 0.0;
+    bool filled = false;
+};
+
+/// The last value that was not missing. The one kernel that the gate does not guard: standing in for what is missing is
+/// what it does.
+class Latest final : public Node {
+  public:
+    explicit Latest(const std::vector<double>&) {}
+    bool run(const double* const* in, double* out, std::size_t n, bool) override {
+        for (std::size_t i = 0; i < n; ++i) {
+            if (std::isfinite(in[0][i])) {
+                value_ = in[0][i];
+                known_ = true;
+            }
+            out[i] = known_ ? value_ : NaN;
+        }
+        return n == 0 || std::isfinite(out[0]);
+    }
+    void save(Writer& archive) override { archive(value_), archive(known_); }
+    void load(Reader& archive) override { archive(value_), archive(known_); }
+
+  private:
+    double value_ = 0.0;
+    bool known_ = false;
+};
+
+inline std::vector<KernelInfo> timeframe_kernels() {
+    KernelInfo latest{"latest",
+                      "the last value that was not missing",
+                      1,
+                      {},
+                      {{}},
+                      [](const std::vector<double>&) { return 0; },
+                      [](const std::vector<double>& p) { return std::make_unique<Latest>(p); }};
+    return {entry<Resample>(), latest};
+}
+
+}  // namespace ratchet

@@ -1,0 +1,119 @@
+"""Higher timeframes: what Polars groups by time, seen only once it has closed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+import handmade_export as handmade
+from features import as_of, bar
+from features.exhaustion import adx, rsi
+from features.graph import to_data
+from features.timeframe import DAY_US, MONDAY_US, on_timeframe
+from features.volatility import true_range
+from inference import Graph
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+N = 900
+
+
+@pytest.fixture(scope="module")
+def minutes():
+    """15 hours of one-minute bars from 00:00, with a halt of 100 minutes and single bars that never came."""
+    bars, _ = handmade.random_bars(N, seed=8)
+    ts = np.arange(N, dtype=np.int64) * MINUTE
+    keep = np.ones(N, bool)
+    keep[310:410] = False
+    keep[[59, 118, 119, 120, 500]] = False
+    return {name: values[keep] for name, values in bars.items()}, ts[keep]
+
+
+def compute(exprs, bars, ts, interval=MINUTE, series=None):
+    return Graph(to_data(exprs, [], interval)).run(bars, ts, series)
+
+
+def hourly(bars, ts, every="1h") -> pl.DataFrame:
+    frame = pl.DataFrame({"ts": pl.Series(ts).cast(pl.Datetime("us")), **bars})
+    return frame.group_by_dynamic("ts", every=every).agg(
+        pl.col("open").first(),
+        pl.col("high").max(),
+        pl.col("low").min(),
+        pl.col("close").last(),
+        pl.col("volume").sum(),
+    )
+
+
+def test_columns_are_those_of_the_closed_hours(minutes) -> None:
+    bars, ts = minutes
+    names = ("open", "high", "low", "close", "volume")
+    ours = compute({n: on_timeframe(bar(n), HOUR) for n in names}, bars, ts)
+    hours = hourly(bars, ts)
+    starts = hours["ts"].dt.epoch("us").to_numpy()
+    for i, t in enumerate(ts):
+        # closed by the bar that ends the hour, else by the first bar of a later hour
+        ended = starts + HOUR <= t + MINUTE
+        full = ended & ((starts + HOUR == t + MINUTE) | (starts // HOUR < t // HOUR))
+        if not full.any():
+            assert all(np.isnan(ours[n][i]) for n in names)
+            continue
+        row = hours.row(int(np.flatnonzero(full)[-1]), named=True)
+        for n in names:
+            assert ours[n][i] == pytest.approx(row[n], rel=1e-12), (n, i)
+
+
+def test_indicators_on_hours_are_those_of_the_hourly_bars(minutes) -> None:
+    bars, ts = minutes
+    exprs = {"rsi": rsi(3), "atr": true_range().wilder(3), "adx": adx(2), "std": bar("close").rolling_std(4)}
+    ours = compute({name: on_timeframe(expr, HOUR) for name, expr in exprs.items()}, bars, ts)
+    hours = hourly(bars, ts)
+    alone = compute(exprs, {n: hours[n].to_numpy() for n in bars}, hours["ts"].dt.epoch("us").to_numpy(), HOUR)
+    for name in exprs:
+        np.testing.assert_allclose(ours[name][-1], alone[name][-1], rtol=1e-12)
+        held, own = (values[np.isfinite(values)] for values in (ours[name], alone[name]))
+        held, own = (values[np.concatenate([[True], np.diff(values) != 0])] for values in (held, own))
+        np.testing.assert_allclose(held, own, rtol=1e-12)
+
+
+def test_an_open_hour_is_invisible(minutes) -> None:
+    bars, ts = minutes
+    expr = {"x": on_timeframe(bar("close").ema(2) + bar("high"), HOUR)}
+    whole = compute(expr, bars, ts)["x"]
+    for cut in (61, 200, 355, 600):
+        other = {name: np.concatenate([values[:cut], values[cut:] * 1.5]) for name, values in bars.items()}
+        assert compute(expr, other, ts)["x"][:cut].tobytes() == whole[:cut].tobytes()
+
+
+def test_weeks_begin_on_monday() -> None:
+    bars, _ = handmade.random_bars(30)
+    first = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000  # a Monday
+    days = np.array([d for d in range(42) if d % 7 < 5])  # without weekends
+    close = on_timeframe(bar("close"), 7 * DAY_US, MONDAY_US)
+    out = compute({"x": close}, bars, first + days * DAY_US, DAY_US)["x"]
+    # Friday's close is known as the week's once Monday's bar has closed
+    assert np.isnan(out[:5]).all()
+    for week in range(1, 6):
+        assert (out[5 * week : 5 * week + 5] == bars["close"][5 * week - 1]).all()
+
+
+def test_series_are_taken_at_the_close(minutes) -> None:
+    bars, ts = minutes
+    series = {"s": (ts[::7], np.arange(len(ts[::7]), dtype=float))}
+    out = compute({"x": on_timeframe(as_of("s", 1.0), HOUR), "now": as_of("s", 1.0)}, bars, ts, series=series)
+    at = int(np.flatnonzero(ts == 3 * HOUR - MINUTE)[0])
+    assert out["x"][at] == out["now"][at]
+
+
+def test_the_declared_warm_up_suffices(minutes) -> None:
+    bars, ts = minutes
+    graph = Graph(to_data({"x": on_timeframe(bar("close").rolling_std(3), 5 * MINUTE)}, [], MINUTE))
+    first = int(np.argmax(np.isfinite(graph.run(bars, ts)["x"])))
+    assert 14 <= first <= graph.warm_up["x"] <= 25
+
+
+def test_an_offset_outside_the_interval_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"offset_us must lie in \[0, interval_us\), was 5 of 5"):
+        on_timeframe(bar("close"), 5, 5)
