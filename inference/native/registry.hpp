@@ -2,6 +2,7 @@
 // found by the contract tests.
 #pragma once
 #include "arithmetic.hpp"
+#include "calendar.hpp"
 #include "extrema.hpp"
 #include "indicators.hpp"
 #include "order_statistics.hpp"
@@ -16,7 +17,7 @@ inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
         for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
-                            indicator_kernels, timeframe_kernels, volatility_kernels})
+                            indicator_kernels, timeframe_kernels, calendar_kernels, volatility_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();
