@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import excursion, exhaustion, volatility
+from features import excursion, exhaustion, timeframes, volatility
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr
+from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams
 
 
@@ -23,6 +24,7 @@ class FeatureParams:
     volatility: VolatilityParams
     excursion: ExcursionParams
     exhaustion: ExhaustionParams
+    timeframes: TimeframesParams
 
 
 Returns = Mapping[str, NDArray[np.float64]]
@@ -54,5 +56,6 @@ FAMILIES = {
         ),
         Family("excursion", lambda p, _: excursion.expressions(p.excursion, p.volatility), excursion.AUXILIARY),
         Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
+        Family("timeframes", lambda p, _: timeframes.expressions(p.timeframes), timeframes.AUXILIARY),
     )
 }

@@ -17,6 +17,7 @@ from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.families import FAMILIES, FeatureParams
 from features.graph import graph_hash, merge
+from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams
 from inference.policy import RiskPolicy, StopPolicy, TargetPolicy
 
@@ -33,6 +34,7 @@ def small_graph(implied: str = "") -> dict[str, Any]:
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, implied=implied),
         ExcursionParams(horizon_bars=HORIZON, window_bars=15, peak_bars=12),
         ExhaustionParams(rsi_bars=5, adx_bars=5, velocity_bars=3, volume_bars=10),
+        TimeframesParams(interval_days=(2.0, 4.0), bars=2),
     )
     returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500)}
     return merge([family.graph(params, returns, DAY) for family in FAMILIES.values()])

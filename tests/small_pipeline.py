@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from ruamel.yaml import YAML
 
+from features.families import FAMILIES
 from models.tracking import connect
 from pipelines import features, labels
 
@@ -49,6 +50,8 @@ def prepare(folder: Path) -> None:
     params = yaml.load((ROOT / "params.yaml").read_text())
     for key, days in (("train_until", 600), ("validation_until", 850), ("calibration_until", 1100)):
         params["split"][key] = (START + timedelta(days=days)).isoformat()
+    params["split"]["warmup_bars"] = 160
+    params["features"]["timeframes"]["interval_days"] = [2.0, 4.0]
     for net in ("stop", "exit"):
         params["train"][net] |= {"hidden": [8], "max_epochs": 4}
     # A market without memory has skill over unconditional quantiles only by its volatility, which moves here.
@@ -63,7 +66,7 @@ def prepare(folder: Path) -> None:
     (folder / "artifacts/evaluate/metrics.json").write_text('{"trades": 1}')
     (folder / "artifacts/evaluate/report.html").write_text("<html></html>")
     with inside(folder):
-        for family in ("volatility", "excursion", "exhaustion"):
+        for family in FAMILIES:
             features.main(family)
         labels.main()
 

@@ -242,21 +242,24 @@ def test_rules_stand_in_for_the_nets(tmp_path, graph, market) -> None:
 
 def test_the_trace_ends_in_the_level_in_force(pair, market) -> None:
     engine = warm(pair, market)
-    price = float(market[0]["close"][READY - 1])
-    engine.open("SPX", 1, price, 10, 1)
-    engine.open("SPX", -1, price, 10, 1)
     moved = 0
-    for j in range(READY, READY + 30):
+    for j in range(READY, N):
         feed(engine, market, j, j + 1)
-        for action in engine.on_tick("SPX", j, float(market[0]["close"][j])).copy():
-            if action["kind"] in (Kind.MOVE_STOP, Kind.MOVE_TARGET):
-                held = {p.id: p for p in engine.positions("SPX")}[int(action["position"])]
-                level = held.stop if action["kind"] == Kind.MOVE_STOP else held.target
-                assert action["price"] == action["trace"][action["steps"] - 1] == level
-                assert np.isnan(action["trace"][action["steps"] :]).all()
-                assert level == pytest.approx(round(level / RiskPolicy().tick) * RiskPolicy().tick)
-                moved += 1
-    assert moved > 3
+        price = float(market[0]["close"][j])
+        for action in engine.on_tick("SPX", j, price).copy():
+            held = {p.id: p for p in engine.positions("SPX")}[int(action["position"])]
+            if action["kind"] == Kind.EXIT:
+                engine.close(held.id)
+                continue
+            level = held.stop if action["kind"] == Kind.MOVE_STOP else held.target
+            assert action["price"] == action["trace"][action["steps"] - 1] == level
+            assert np.isnan(action["trace"][action["steps"] :]).all()
+            assert level == pytest.approx(round(level / RiskPolicy().tick) * RiskPolicy().tick)
+            moved += 1
+        for side in (1, -1):  # always one of each side
+            if side not in [p.side for p in engine.positions("SPX")]:
+                engine.open("SPX", side, price, 10, j)
+    assert moved > 10
 
 
 def test_the_python_layout_is_the_compiled_one() -> None:

@@ -123,7 +123,7 @@ def test_no_look_ahead(kernel, options, bars, other, cut) -> None:
 @pytest.mark.parametrize(("kernel", "options"), CASES)
 def test_ready_exactly_after_the_declared_warm_up(kernel, options) -> None:
     if kernel.name == "resample":
-        pytest.skip("ready when the clock says so: tests/features/test_timeframe.py")
+        pytest.skip("ready when the clock says so: tests/features/test_timeframes.py")
     graph = one_kernel_graph(kernel, options)
     finite = np.isfinite(graph.run(make_bars(3), TS)["out"])
     assert int(np.argmax(finite)) == graph.warm_up["out"]

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from features.families import FAMILIES
+
 ROOT = Path(__file__).parents[2]
 ROOMS = ("pipelines", "models", "features", "inference")
 # A change in how files are written or parameters parsed does not change what a stage computes.
@@ -82,13 +84,13 @@ def test_what_a_stage_imports_of_pipelines_and_models_is_in_its_deps(name: str) 
     assert {file for file in missing if file.startswith(("pipelines/", "models/"))} == set()
 
 
-@pytest.mark.parametrize("family", ["volatility", "excursion", "exhaustion"])
-def test_a_family_depends_on_its_own_module_its_unit_and_the_graph(family: str) -> None:
-    deps = set(_paths(STAGES[f"features@{family}"], "deps"))
-    shared = {"volatility", "expression", "graph", "families"}
-    assert {f"features/{name}.py" for name in {family, *shared}} | {"inference/native"} <= deps
-    others = {"excursion", "exhaustion"} - {family}
-    assert not deps & {f"features/{other}.py" for other in others}
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_a_stage_and_reaches_training_and_evaluation(family: str) -> None:
+    assert {"features", "inference/native"} <= set(_paths(STAGES[f"features@{family}"], "deps"))
+    for net in ("stop", "exit"):
+        deps = set(_paths(STAGES[f"train@{net}"], "deps"))
+        assert {f"data/features/{family}.parquet", f"data/features/{family}.json"} <= deps
+    assert f"data/features/{family}.parquet" in _paths(STAGES["evaluate"], "deps")
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -12,7 +12,7 @@ import handmade_export as handmade
 from features import as_of, bar
 from features.exhaustion import adx, rsi
 from features.graph import to_data
-from features.timeframe import DAY_US, MONDAY_US, on_timeframe
+from features.timeframes import DAY_US, MONDAY_US, TimeframesParams, expressions, on_timeframe
 from features.volatility import true_range
 from inference import Graph
 
@@ -117,3 +117,32 @@ def test_the_declared_warm_up_suffices(minutes) -> None:
 def test_an_offset_outside_the_interval_is_refused() -> None:
     with pytest.raises(ValueError, match=r"offset_us must lie in \[0, interval_us\), was 5 of 5"):
         on_timeframe(bar("close"), 5, 5)
+
+
+def test_the_family_says_where_the_timeframes_agree(minutes) -> None:
+    bars, ts = minutes
+    days = (5 * MINUTE / DAY_US, 60 * MINUTE / DAY_US)
+    out = compute(expressions(TimeframesParams(days, 3)), bars, ts)
+
+    def falls_and_rises(frame: dict[str, np.ndarray]) -> float:
+        ema = pl.Series(frame["close"])
+        seeded = [ema[:3].mean()]
+        for x in frame["close"][3:]:
+            seeded.append(0.5 * seeded[-1] + 0.5 * x)
+        return float(np.sign(np.log(frame["close"][-1] / seeded[-1])))
+
+    at = int(np.flatnonzero(ts == 15 * HOUR - MINUTE)[0])  # closes a bar of every timeframe
+    frames = [bars, *(hourly(bars, ts, every).to_dict(as_series=False) for every in ("5m", "1h"))]
+    signs = [falls_and_rises({k: np.asarray(v) for k, v in frame.items()}) for frame in frames]
+    assert out["alignment"][at] == pytest.approx(np.mean(signs))
+    last = frames[2]
+    location = (bars["close"][at] - last["low"][-1]) / (last["high"][-1] - last["low"][-1])
+    assert out["location_tf2"][at] == pytest.approx(location, rel=1e-9)
+    returns = np.diff(np.log(last["close"]))
+    speed = np.log(last["close"][-1] / last["close"][-4]) / (np.std(returns[-6:], ddof=1) * 3**0.5)
+    assert out["velocity_tf2"][at] == pytest.approx(np.clip(speed, -5, 5), rel=1e-9)
+
+
+def test_timeframes_that_do_not_ascend_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"interval_days: must ascend, was \[7.0, 1.0\]"):
+        TimeframesParams((7.0, 1.0))
