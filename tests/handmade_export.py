@@ -31,7 +31,7 @@ def small_graph(implied: str = "") -> dict[str, Any]:
     """All families with short windows, GARCH fitted on noise."""
     params = FeatureParams(
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, implied=implied),
-        ExcursionParams(horizon_bars=HORIZON, window_bars=15, peak_bars=12),
+        ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, peak_bars=12),
         ExhaustionParams(
             rsi_bars=5,
             adx_bars=5,
