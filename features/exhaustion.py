@@ -4,31 +4,63 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.expression import Expr, bar, maximum, ratio
+from features.divergence import bars_since, divergences, fading, on_balance_flow, value_when
+from features.expression import Expr, bar, maximum, minimum, ratio, where
 from features.volatility import VolatilityParams, ewma_sigma, log_return, true_range
-from inference.checks import whole_in
+from inference.checks import number_in, whole_in
 
 AUXILIARY: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExhaustionParams:
-    """Windows in bars."""
+    """Windows and half-lives in bars; widths of bands in deviations (Bollinger) and in mean true ranges (Keltner)."""
 
     rsi_bars: int = 14
     adx_bars: int = 14
     velocity_bars: int = 10
     volume_bars: int = 50
+    macd_fast_bars: int = 12
+    macd_slow_bars: int = 26
+    macd_signal_bars: int = 9
+    pivot_bars: int = 3
+    divergence_span_bars: int = 60
+    divergence_half_life_bars: float = 5.0
+    aroon_bars: int = 25
+    efficiency_bars: int = 10
+    squeeze_bars: int = 20
+    bollinger_width: float = 2.0
+    keltner_width: float = 1.5
+    range_bars: int = 20
+    run_bars: int = 50
 
     def __post_init__(self) -> None:
         whole_in("features.exhaustion.rsi_bars", self.rsi_bars, 2, 10_000, "14")
         whole_in("features.exhaustion.adx_bars", self.adx_bars, 2, 10_000, "14")
         whole_in("features.exhaustion.velocity_bars", self.velocity_bars, 1, 10_000, "10")
         whole_in("features.exhaustion.volume_bars", self.volume_bars, 3, 10_000, "50")
+        whole_in("features.exhaustion.macd_fast_bars", self.macd_fast_bars, 1, 10_000, "12")
+        whole_in("features.exhaustion.macd_slow_bars", self.macd_slow_bars, 2, 10_000, "26")
+        whole_in("features.exhaustion.macd_signal_bars", self.macd_signal_bars, 1, 10_000, "9")
+        whole_in("features.exhaustion.pivot_bars", self.pivot_bars, 1, 1_000, "2 to 5")
+        whole_in("features.exhaustion.divergence_span_bars", self.divergence_span_bars, 1, 100_000, "60")
+        number_in("features.exhaustion.divergence_half_life_bars", self.divergence_half_life_bars, 0.1, 10_000, "5")
+        whole_in("features.exhaustion.aroon_bars", self.aroon_bars, 1, 10_000, "25")
+        whole_in("features.exhaustion.efficiency_bars", self.efficiency_bars, 1, 10_000, "10")
+        whole_in("features.exhaustion.squeeze_bars", self.squeeze_bars, 2, 10_000, "20")
+        number_in("features.exhaustion.bollinger_width", self.bollinger_width, 0.1, 10, "2")
+        number_in("features.exhaustion.keltner_width", self.keltner_width, 0.1, 10, "1.5")
+        whole_in("features.exhaustion.range_bars", self.range_bars, 2, 10_000, "20")
+        whole_in("features.exhaustion.run_bars", self.run_bars, 3, 10_000, "50")
+        if self.macd_slow_bars <= self.macd_fast_bars:
+            raise ValueError(
+                f"features.exhaustion.macd_slow_bars: must exceed macd_fast_bars ({self.macd_fast_bars}), was "
+                f"{self.macd_slow_bars}; typical: 12 and 26"
+            )
 
 
 def rsi(bars: int) -> Expr:
-    """100 gain / (gain + loss) of Wilder averages (Wilder 1978), 0 to 100; 50 where nothing moved."""
+    """100 gain / (gain + loss) of Wilder averages (Wilder 1978), 0 to 100; 50 where nothing moved; warm-up `bars`."""
     change = bar("close") - bar("close").lag(1)
     gain, moved = maximum(change, 0.0).wilder(bars), change.abs().wilder(bars)
     return 100.0 * ratio(gain, moved, 0.5)
@@ -51,6 +83,82 @@ def adx(bars: int) -> Expr:
     return 100.0 * ratio((plus - minus).abs(), plus + minus, 0.0).wilder(bars)
 
 
+def macd(fast: int, slow: int, signal: int) -> tuple[Expr, Expr]:
+    """EMA(fast) - EMA(slow) of the close, and that line less its own EMA(signal), in price (Appel 1979).
+
+    Warm-up slow - 1 bars, and signal - 1 more for the second. Each EMA starts from the mean of its own first values.
+    """
+    line = bar("close").ema(fast) - bar("close").ema(slow)
+    return line, line - line.ema(signal)
+
+
+def aroon(bars: int) -> tuple[Expr, Expr]:
+    """100 (bars - age of the extreme) / bars: up from the highest high and down from the lowest low of bars + 1 bars.
+
+    0 to 100; of equal extremes the last counts; warm-up `bars` bars (Chande 1995).
+    """
+    up, down = bar("high").bars_since_max(bars + 1), bar("low").bars_since_min(bars + 1)
+    return 100.0 - (100.0 / bars) * up, 100.0 - (100.0 / bars) * down
+
+
+def efficiency(bars: int) -> Expr:
+    """(close - close of `bars` bars ago) / sum of |changes| over them: Kaufman's (1995) efficiency ratio with its sign.
+
+    -1 to 1; 0 where nothing moved; warm-up `bars` bars.
+    """
+    close = bar("close")
+    return ratio(close - close.lag(bars), (close - close.lag(1)).abs().rolling_sum(bars))
+
+
+def squeeze(bars: int, bollinger_width: float, keltner_width: float) -> Expr:
+    """Width of the Bollinger bands over that of the Keltner channel; below 1 the bands lie inside it.
+
+    bollinger_width x (population) standard deviation of closes / (keltner_width x mean true range), both about the mean
+    close of `bars` bars; 1 where the range is 0; warm-up `bars` bars (Carter 2005).
+    """
+    deviation = bar("close").rolling_std(bars) * ((bars - 1.0) / bars) ** 0.5
+    return ratio(bollinger_width * deviation, keltner_width * true_range().rolling_mean(bars), 1.0)
+
+
+def wicks() -> tuple[Expr, Expr]:
+    """Upper and lower wick of the bar: high - max(open, close) and min(open, close) - low, in price; no warm-up."""
+    top, bottom = maximum(bar("open"), bar("close")), minimum(bar("open"), bar("close"))
+    return bar("high") - top, bottom - bar("low")
+
+
+def run(cap: int) -> Expr:
+    """Consecutive closes above (counted up) or below (counted down) the one before, at most `cap`; 0 at an equal close.
+
+    Whole bars with sign; warm-up 1 bar.
+    """
+    close, before = bar("close"), bar("close").lag(1)
+    return bars_since(close <= before, cap) - bars_since(close >= before, cap)
+
+
+def run_move() -> Expr:
+    """ln(close / close before the present run began): the return of the run so far; 0 at an equal close.
+
+    Fraction of price; warm-up 2 bars, and a run that began before then counts from its last bar there.
+    """
+    close, before = bar("close"), bar("close").lag(1)
+    direction = (close > before) - (close < before)
+    return (close / value_when(direction - direction.lag(1), before, 0, before)).log()
+
+
+def runs_score(bars: int) -> Expr:
+    """(R - m) / s of the number R of runs among the last `bars` closes, up or not (Wald and Wolfowitz 1940).
+
+    m = 2 n1 n2 / n + 1, s^2 = (m - 1)(m - 2) / (n - 1) with n1 rises, n2 others. Below 0: runs are longer than chance
+    has them; 0 where all closes went one way. Standard deviations; warm-up `bars` bars.
+    """
+    up = bar("close") > bar("close").lag(1)
+    rises = up.rolling_sum(bars)
+    runs = 1.0 + (up - up.lag(1)).abs().rolling_sum(bars - 1)
+    mean = 2.0 * rises * (float(bars) - rises) / float(bars) + 1.0
+    variance = (mean - 1.0) * (mean - 2.0) / (bars - 1.0)
+    return ratio(runs - mean, maximum(variance, 0.0).sqrt())
+
+
 def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, Expr]:
     """All outputs of the family; `volatility` defines the unit of speed."""
     sigma = ewma_sigma(volatility)
@@ -60,7 +168,14 @@ def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, 
     volume = (1.0 + bar("volume")).log()
     surprise = (volume - volume.rolling_mean(p.volume_bars)) / maximum(volume.rolling_std(p.volume_bars), 1e-6)
     span = bar("high") - bar("low")
-    return {
+    line, histogram = macd(p.macd_fast_bars, p.macd_slow_bars, p.macd_signal_bars)
+    macd_unit = bar("close") * sigma * p.macd_slow_bars**0.5
+    aroon_up, aroon_down = aroon(p.aroon_bars)
+    bands = squeeze(p.squeeze_bars, p.bollinger_width, p.keltner_width)
+    upper, lower = wicks()
+    streak = run(p.run_bars)
+    flow = on_balance_flow(p.volume_bars)
+    out = {
         "rsi": rsi(p.rsi_bars) / 100.0,
         "velocity": velocity,
         "acceleration": velocity - velocity.lag(n),
@@ -69,4 +184,27 @@ def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, 
         "volume_surprise": surprise,
         "volume_climax": surprise * log_return() / sigma,
         "close_location": ratio(bar("close") - bar("low"), span, 0.5),
+        "jerk": velocity - 2.0 * velocity.lag(n) + velocity.lag(2 * n),
+        "macd": line / macd_unit,
+        "macd_histogram": histogram / macd_unit,
+        "aroon_up": aroon_up / 100.0,
+        "aroon_down": aroon_down / 100.0,
+        "efficiency": efficiency(p.efficiency_bars),
+        "squeeze": maximum(bands, 0.01).log(),
+        "squeeze_run": (1.0 + bars_since(bands >= 1.0, p.squeeze_bars)).log(),
+        "upper_wick": ratio(upper, span),
+        "lower_wick": ratio(lower, span),
+        "wick_balance": ratio((lower - upper).rolling_sum(p.range_bars), span.rolling_sum(p.range_bars)),
+        "range_surprise": maximum(ratio(true_range(), true_range().rolling_mean(p.range_bars), 1.0), 0.01).log(),
+        "range_rank": true_range().rolling_rank(p.range_bars),
+        "run": where(streak > 0.0, 1.0, -1.0) * (1.0 + streak.abs()).log(),
+        "run_move": run_move() / (sigma * maximum(streak.abs(), 1.0).sqrt()),
+        "runs_score": runs_score(p.run_bars),
+        "obv_flow": flow,
+        "obv_divergence": flow - efficiency(p.volume_bars),
     }
+    for name, oscillator in (("rsi", rsi(p.rsi_bars)), ("macd", line)):
+        regular, hidden = divergences(oscillator, p.pivot_bars, p.divergence_span_bars)
+        out[f"{name}_divergence"] = fading(regular, p.divergence_half_life_bars)
+        out[f"{name}_hidden_divergence"] = fading(hidden, p.divergence_half_life_bars)
+    return out

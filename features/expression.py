@@ -252,7 +252,7 @@ def where(condition: Expr, a: Expr | Number, b: Expr | Number) -> Expr:
     return Expr("where", (condition, lift(a), lift(b)))
 
 
-def ratio(a: Expr, b: Expr, otherwise: Number) -> Expr:
+def ratio(a: Expr, b: Expr, otherwise: Number = 0.0) -> Expr:
     """a / b, or `otherwise` where b is 0."""
     return Expr("ratio", (a, b), {"otherwise": otherwise})
 

@@ -32,8 +32,22 @@ def small_graph(implied: str = "") -> dict[str, Any]:
     """All families with short windows, GARCH fitted on noise."""
     params = FeatureParams(
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, implied=implied),
-        ExcursionParams(horizon_bars=HORIZON, window_bars=15, peak_bars=12),
-        ExhaustionParams(rsi_bars=5, adx_bars=5, velocity_bars=3, volume_bars=10),
+        ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, peak_bars=12),
+        ExhaustionParams(
+            rsi_bars=5,
+            adx_bars=5,
+            velocity_bars=3,
+            volume_bars=10,
+            macd_fast_bars=3,
+            macd_slow_bars=7,
+            macd_signal_bars=4,
+            pivot_bars=2,
+            aroon_bars=8,
+            efficiency_bars=6,
+            squeeze_bars=9,
+            range_bars=8,
+            run_bars=12,
+        ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2),
     )
     returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500)}

@@ -6,6 +6,7 @@
 #include "extrema.hpp"
 #include "indicators.hpp"
 #include "order_statistics.hpp"
+#include "pivots.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
 #include "timeframe.hpp"
@@ -17,7 +18,7 @@ inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
         for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
-                            indicator_kernels, timeframe_kernels, calendar_kernels, volatility_kernels})
+                            indicator_kernels, timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();

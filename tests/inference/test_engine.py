@@ -76,7 +76,8 @@ def test_live_decisions_equal_the_replay(pair, market, side) -> None:
             (position,) = engine.positions("SPX")
             assert side * (position.stop - stop) >= 0.0, "a stop never loosens"
             stop = position.stop
-        assert stop == trade["stop_at_exit"]
+        if trade["reason"] != 0:  # the level of a trade still open at the end is already that of the next bar
+            assert stop == trade["stop_at_exit"]
 
 
 def test_state_saved_and_restored_continues_exactly(pair, market) -> None:
@@ -166,18 +167,16 @@ def test_orders_that_cannot_be_are_refused(pair, market, order, rule) -> None:
 def test_two_percent_a_trade_and_five_percent_in_all(pair, market, side) -> None:
     engine = warm(pair, market, equity=10_000.0)
     price = float(market[0]["close"][READY - 1])
-    free = engine.open("SPX", side, price, 1.0, 1)
-    assert free.initial_distance > 0.02 * price, "else the limit below would not bind"
-    engine.close(free.id)
+    far = price * (1.0 - side * 0.1)  # a stop beyond every limit
     quantity = 10_000 / price  # 2 % of equity is then 2 % of price
-    opened = [engine.open("SPX", side, price, quantity, 1) for _ in range(2)]
+    opened = [engine.open("SPX", side, price, quantity, 1, stop=far) for _ in range(2)]
     for position in opened:
         cost = handmade.STOP_POLICY.cost * price  # of getting out: inside the limit
         assert (side * (position.entry - position.stop) + cost) * quantity <= 200.0 * (1 + 1e-9)
         assert side * (position.entry - position.stop) > 0
     assert engine.open_risk() <= 500.0
     with pytest.raises(RiskError, match="open risk of all positions at or below 500"):
-        engine.open("SPX", side, price, quantity, 1)
+        engine.open("SPX", side, price, quantity, 1, stop=far)
     assert len(engine.positions("SPX")) == 2
 
 
