@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.expression import Expr, bar
+from features.expression import Expr, bar, where
 from features.volatility import VolatilityParams, ewma_sigma
 from inference.checks import number_in, whole_in
 
@@ -17,17 +17,30 @@ AUXILIARY: tuple[str, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class ExcursionParams:
-    """horizon_bars: length of past positions; window_bars: how many are remembered; quantiles: of their excursion."""
+    """horizon_bars: length of past positions; window_bars: how many are remembered; quantiles: of their excursion.
+
+    distances: of the stops whose past is counted, in units; recent_bars: the latest of the window, for the trend.
+    """
 
     horizon_bars: int = 10
     window_bars: int = 120
     quantiles: tuple[float, ...] = (0.5, 0.8)
+    distances: tuple[float, ...] = (0.25, 0.5)
+    recent_bars: int = 30
     peak_bars: int = 60
 
     def __post_init__(self) -> None:
         whole_in("features.excursion.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
         whole_in("features.excursion.window_bars", self.window_bars, 2, 100_000, "120")
         whole_in("features.excursion.peak_bars", self.peak_bars, 2, 100_000, "60")
+        whole_in("features.excursion.recent_bars", self.recent_bars, 1, 100_000, "a quarter of window_bars")
+        if self.recent_bars >= self.window_bars:
+            raise ValueError(
+                f"features.excursion.recent_bars: must be below window_bars ({self.window_bars}), was "
+                f"{self.recent_bars}; typical: a quarter of window_bars"
+            )
+        for distance in self.distances:
+            number_in("features.excursion.distances", distance, 0.01, 100.0, "0.25 and 0.5")
         for quantile in self.quantiles:
             number_in("features.excursion.quantiles", quantile, 0.0, 1.0, "0.5 and 0.8")
 
@@ -41,6 +54,33 @@ def excursions(p: ExcursionParams, sigma: Expr) -> tuple[Expr, Expr]:
     return down, up
 
 
+def stop_outcomes(p: ExcursionParams, sigma: Expr, side: int, distance: float) -> tuple[Expr, Expr]:
+    """Hit and reversal of a stop at `distance` units in the latest closed horizon: 1 or 0 each, as in the labels.
+
+    hit: a low touches entry - distance (side 1), or a high entry + distance (side -1); reversal: after the bar of the
+    first hit, price trades through as far on the other side. Warm-up: sigma's + 2 horizon_bars - 1 bars.
+    """
+    h = p.horizon_bars
+    entry = bar("open").lag(h - 1) if h > 1 else bar("open")
+    offset = sigma.lag(h) * h**0.5 * entry * distance
+    # mirrored for shorts, so that the stop lies below and the target above
+    adverse, favourable = (bar("low"), bar("high")) if side > 0 else (-bar("high"), -bar("low"))
+    stop, target = side * entry - offset, side * entry + offset
+    stopped = Expr("first_at_or_below", (adverse, stop), {"window": h})  # bars ago, -1 for never
+    turned = Expr("last_above", (favourable, target), {"window": h})
+    return stopped >= 0.0, (turned >= 0.0) * (turned < stopped)
+
+
+def trend(values: Expr, recent: int, window: int) -> Expr:
+    """(r - w) / (r + w) of the means r of the last `recent` and w of the last `window` values (>= 0).
+
+    -1 to 1, above 0 where they grow; 0 where all are 0; warm-up window - 1 bars.
+    """
+    short, long = values.rolling_mean(recent), values.rolling_mean(window)
+    total = short + long
+    return (short - long) / where(total > 0.0, total, 1.0)
+
+
 def expressions(p: ExcursionParams, volatility: VolatilityParams) -> dict[str, Expr]:
     """All outputs of the family; `volatility` defines the unit."""
     sigma = ewma_sigma(volatility)
@@ -51,6 +91,12 @@ def expressions(p: ExcursionParams, volatility: VolatilityParams) -> dict[str, E
         out[f"up_excursion_q{round(100 * q)}"] = up.rolling_quantile(p.window_bars, q)
     out["down_excursion_last"] = down
     out["up_excursion_last"] = up
+    for side, name, values in ((1, "down", down), (-1, "up", up)):  # down: what stops longs
+        for distance in p.distances:
+            hit, reversal = stop_outcomes(p, sigma, side, distance)
+            out[f"{name}_hit_rate_{round(100 * distance)}"] = hit.rolling_mean(p.window_bars)
+            out[f"{name}_reversal_rate_{round(100 * distance)}"] = reversal.rolling_mean(p.window_bars)
+        out[f"{name}_excursion_trend"] = trend(values, p.recent_bars, p.window_bars)
     peak, trough = bar("high").rolling_max(p.peak_bars), bar("low").rolling_min(p.peak_bars)
     scale = sigma * p.peak_bars**0.5
     out["drawdown"] = (peak / bar("close")).log() / scale

@@ -50,8 +50,8 @@ struct ValueWhen {
 };
 
 /// A tournament tree over the ring: each inner node holds the smaller of its two children.
-struct FirstPassage {
-    static constexpr const char* NAME = "first_passage";
+struct FirstAtOrBelow {
+    static constexpr const char* NAME = "first_at_or_below";
     static constexpr const char* FORMULA =
         "bars since the first of the last `window` values (of the first input) at or below the present level (the "
         "second); -1 where none is";
@@ -60,7 +60,7 @@ struct FirstPassage {
     static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
-    explicit FirstPassage(const std::vector<double>& p)
+    explicit FirstAtOrBelow(const std::vector<double>& p)
         : window(static_cast<std::uint32_t>(p[0])),
           leaves(std::bit_ceil(window)),
           tree(2 * leaves, std::numeric_limits<double>::max()) {}
@@ -100,29 +100,31 @@ struct FirstPassage {
     std::vector<double> tree;
 };
 
-struct MaxOfLast {
-    static constexpr const char* NAME = "max_of_last";
+/// The candidates for the maximum fall from the oldest to the newest; whatever is above the level last is one of them.
+struct LastAbove {
+    static constexpr const char* NAME = "last_above";
     static constexpr const char* FORMULA =
-        "largest of the last n values (of the first input); n, the second, is taken as whole and within 1 to `window`";
+        "bars since the last of the last `window` values (of the first input) above the present level (the second); -1 "
+        "where none is";
     static constexpr int ARITY = 2;
     static std::vector<Parameter> parameters() { return {{"window", 1, 1e6, true}}; }
     static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
-    explicit MaxOfLast(const std::vector<double>& p) : most(p[0]), queue(static_cast<std::size_t>(p[0])) {}
-    double update(double x, double n) {
+    explicit LastAbove(const std::vector<double>& p) : queue(static_cast<std::size_t>(p[0])) {}
+    double update(double x, double level) {
         queue.push(x);
         if (!queue.full()) return NaN;
-        const auto oldest = queue.now + 1 - static_cast<std::int64_t>(std::clamp(n, 1.0, most));
-        std::uint32_t low = 0, high = queue.count - 1;  // the newest candidate is always young enough
-        while (low < high) {
-            const std::uint32_t middle = (low + high) / 2;
-            if (queue.index[place(middle)] < oldest)
-                low = middle + 1;
+        std::uint32_t above = 0,
+                      end = queue.count;  // candidates before `above` are above the level, those from `end` not
+        while (above < end) {
+            const std::uint32_t middle = (above + end) / 2;
+            if (queue.value[place(middle)] > level)
+                above = middle + 1;
             else
-                high = middle;
+                end = middle;
         }
-        return queue.value[place(low)];
+        return above == 0 ? -1.0 : static_cast<double>(queue.now - queue.index[place(above - 1)]);
     }
     template <class A>
     void state(A& archive) {
@@ -134,12 +136,11 @@ struct MaxOfLast {
         const auto size = static_cast<std::uint32_t>(queue.value.size());
         return queue.head + i < size ? queue.head + i : queue.head + i - size;
     }
-    double most;
     MonotonicQueue<std::greater<>> queue;
 };
 
 inline std::vector<KernelInfo> pivot_kernels() {
-    return {entry<BarsSince>(), entry<ValueWhen>(), entry<FirstPassage>(), entry<MaxOfLast>()};
+    return {entry<BarsSince>(), entry<ValueWhen>(), entry<FirstAtOrBelow>(), entry<LastAbove>()};
 }
 
 }  // namespace ratchet
