@@ -25,6 +25,7 @@ DAY = 86_400_000_000
 GRID = [0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7]
 HORIZON = 10
 STOP_POLICY = StopPolicy(cost=0.002, risk_price=0.3, trail_from_r=0.2)  # moves often, so that tests see moves
+DRAW = 2  # of the random nets: one whose stops and targets are hit in turn; with other features look for another
 STATE = ["side", "age_fraction", "unrealised", "peak", "trough"]
 
 
@@ -74,7 +75,7 @@ def forward(x: np.ndarray, manifest: dict[str, Any], weights: dict[str, np.ndarr
 
 def contents(kind: str, graph: dict[str, Any], seed: int = 0, hidden: tuple[int, ...] = (24, 17), **changes: Any):
     """Manifest and weights of a random net."""
-    rng = np.random.default_rng([seed, kind == "stop"])
+    rng = np.random.default_rng([seed, kind == "stop", DRAW])
     f, k = len(graph["features"]), len(GRID)
     sizes = [f + 5, *hidden, 2 * k]
     names = [f"hidden{i}" for i in range(len(hidden))] + ["head"]

@@ -139,6 +139,39 @@ def test_trend_equals_its_formula(real) -> None:
     assert not run({"none": trend(down * 0.0, 5, 20)}, real)["none"][first:].any()
 
 
+def test_drawdown_rally_and_their_ages_equal_a_slow_loop(real) -> None:
+    p, n = ExcursionParams(), 60
+    out = run(expressions(p, VolatilityParams()) | {"sigma": ewma_sigma(VolatilityParams())}, real)
+    for t in range(n, len(real["close"]), 3):
+        high, low = real["high"][t - n + 1 : t + 1], real["low"][t - n + 1 : t + 1]
+        scale, close = out["sigma"][t] * np.sqrt(n), real["close"][t]
+        assert out["drawdown"][t] == pytest.approx(np.log(high.max() / close) / scale, abs=1e-12)
+        assert out["rally"][t] == pytest.approx(np.log(close / low.min()) / scale, abs=1e-12)
+        assert out["peak_age"][t] == pytest.approx(np.argmax(high[::-1]) / n)
+        assert out["trough_age"][t] == pytest.approx(np.argmin(low[::-1]) / n)
+
+
+def test_quantiles_and_last_excursions_equal_a_slow_loop(real) -> None:
+    p = PARAMS
+    out = run(expressions(p, VolatilityParams()) | {"sigma": ewma_sigma(VolatilityParams())}, real)
+    first = int(np.isfinite(out["sigma"]).argmax()) + H
+    entries = real["open"][first - H + 1 : len(real["open"]) - H + 1]
+    unit = out["sigma"][first - H : -H] * np.sqrt(H) * entries
+    view = np.lib.stride_tricks.sliding_window_view
+    down = (entries - view(real["low"], H)[first - H + 1 :].min(axis=1)) / unit
+    up = (view(real["high"], H)[first - H + 1 :].max(axis=1) - entries) / unit
+    for name, values in (("down", down), ("up", up)):
+        np.testing.assert_allclose(out[f"{name}_excursion_last"][first:], values, atol=1e-12)
+        for q in p.quantiles:
+            slow = np.quantile(view(values, WINDOW), q, axis=1)
+            ours = out[f"{name}_excursion_q{round(100 * q)}"]
+            np.testing.assert_allclose(ours[first + WINDOW - 1 :], slow, atol=1e-12)
+        mean = view(values, WINDOW).mean(axis=1)
+        recent = view(values, p.recent_bars).mean(axis=1)[WINDOW - p.recent_bars :]
+        trended = out[f"{name}_excursion_trend"][first + WINDOW - 1 :]
+        np.testing.assert_allclose(trended, (recent - mean) / (recent + mean), atol=1e-12)
+
+
 def test_every_feature_is_finite_after_its_warm_up(real) -> None:
     outputs = expressions(ExcursionParams(), VolatilityParams())
     graph = Graph(to_data(outputs, list(outputs), DAY))

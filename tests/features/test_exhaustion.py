@@ -311,6 +311,58 @@ def test_runs_score_equals_statsmodels(real) -> None:
 # the family as a whole
 
 
+def test_each_output_is_its_quantity_in_its_unit(real) -> None:
+    """What the nets get under each name, from TA-Lib's values, on the bars after 600."""
+    p = ExhaustionParams()
+    h, low, c, v = (real[name] for name in ("high", "low", "close", "volume"))
+    out = {name: compute(expr, real) for name, expr in expressions(p, VolatilityParams()).items()}
+    sigma = compute(ewma_sigma(VolatilityParams()), real)
+    line, _, histogram = talib.MACD(c, 12, 26, 9)
+    down, up = talib.AROON(h, low, 25)
+    upper, middle, _ = talib.BBANDS(c, 20, 2.0, 2.0)
+    true_range = talib.TRANGE(h, low, c)
+    bands = (upper - middle) / (1.5 * talib.SMA(np.nan_to_num(true_range), 20))
+    inside, since = np.zeros(len(c)), 0
+    for t in range(20, len(c)):
+        since = since + 1 if bands[t] < 1 else 0
+        inside[t] = np.log1p(min(since, 20))
+    obv, total, path = talib.OBV(c, v), np.cumsum(v), np.cumsum(np.abs(np.diff(c, prepend=c[0])))
+
+    def change(x: np.ndarray, bars: int) -> np.ndarray:
+        return x - np.roll(x, bars)
+
+    flow = change(obv, 50) / change(total, 50)
+    velocity = change(np.log(c), 10) / (sigma * np.sqrt(10))
+    volume = np.lib.stride_tricks.sliding_window_view(np.log1p(v), 50)
+    surprise = np.full(len(c), np.nan)
+    surprise[49:] = (volume[:, -1] - volume.mean(axis=1)) / volume.std(axis=1, ddof=1)
+    expected = {
+        "rsi": talib.RSI(c, 14) / 100,
+        "adx": talib.ADX(h, low, c, 14) / 100,
+        "di_difference": (talib.PLUS_DI(h, low, c, 14) - talib.MINUS_DI(h, low, c, 14)) / 100,
+        "velocity": velocity,
+        "acceleration": change(velocity, 10),
+        "volume_surprise": surprise,
+        "volume_climax": surprise * change(np.log(c), 1) / sigma,
+        "close_location": (c - low) / (h - low),
+        "macd": line / (c * sigma * np.sqrt(26)),
+        "macd_histogram": histogram / (c * sigma * np.sqrt(26)),
+        "aroon_up": up / 100,
+        "aroon_down": down / 100,
+        "efficiency": change(c, 10) / change(path, 10),
+        "squeeze": np.log(bands),
+        "squeeze_run": inside,
+        "obv_flow": flow,
+        "obv_divergence": flow - change(c, 50) / change(path, 50),
+    }
+    for name, theirs in expected.items():
+        np.testing.assert_allclose(out[name][600:], theirs[600:], rtol=1e-7, atol=1e-9, err_msg=name)
+    for name, oscillator in (("rsi", rsi(14)), ("macd", macd(12, 26, 9)[0])):
+        found = divergences(oscillator, p.pivot_bars, p.divergence_span_bars)
+        for kind, events in zip(("divergence", "hidden_divergence"), found, strict=True):
+            same(out[f"{name}_{kind}"], compute(fading(events, 5.0), real))
+
+
 @pytest.mark.parametrize("style", ["flat", "no volume", "real"])
 def test_every_feature_is_finite_and_bounded_after_its_warm_up(real, style) -> None:
     """Also on bars without any range, as in a quiet minute, and without volume."""
