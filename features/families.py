@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import excursion, exhaustion, volatility
+from features import excursion, exhaustion, levels, volatility
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr
+from features.levels import LevelsParams
 from features.volatility import VolatilityParams
 
 
@@ -23,6 +24,7 @@ class FeatureParams:
     volatility: VolatilityParams
     excursion: ExcursionParams
     exhaustion: ExhaustionParams
+    levels: LevelsParams
 
 
 Returns = Mapping[str, NDArray[np.float64]]
@@ -54,5 +56,6 @@ FAMILIES = {
         ),
         Family("excursion", lambda p, _: excursion.expressions(p.excursion, p.volatility), excursion.AUXILIARY),
         Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
+        Family("levels", lambda p, _: levels.expressions(p.levels, p.volatility), levels.AUXILIARY),
     )
 }

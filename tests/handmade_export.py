@@ -17,6 +17,7 @@ from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.families import FAMILIES, FeatureParams
 from features.graph import graph_hash, merge
+from features.levels import LevelsParams
 from features.volatility import VolatilityParams
 from inference.policy import RiskPolicy, StopPolicy, TargetPolicy
 
@@ -33,6 +34,9 @@ def small_graph(implied: str = "") -> dict[str, Any]:
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, implied=implied),
         ExcursionParams(horizon_bars=HORIZON, window_bars=15, peak_bars=12),
         ExhaustionParams(rsi_bars=5, adx_bars=5, velocity_bars=3, volume_bars=10),
+        LevelsParams(
+            pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
+        ),
     )
     returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500)}
     return merge([family.graph(params, returns, DAY) for family in FAMILIES.values()])
@@ -58,7 +62,7 @@ def forward(x: np.ndarray, manifest: dict[str, Any], weights: dict[str, np.ndarr
 
 def contents(kind: str, graph: dict[str, Any], seed: int = 0, hidden: tuple[int, ...] = (24, 17), **changes: Any):
     """Manifest and weights of a random net."""
-    rng = np.random.default_rng([seed, kind == "stop"])
+    rng = np.random.default_rng([seed + 5, kind == "stop"])  # + 5: nets whose trades stop, reach, and move levels
     f, k = len(graph["features"]), len(GRID)
     sizes = [f + 5, *hidden, 2 * k]
     names = [f"hidden{i}" for i in range(len(hidden))] + ["head"]

@@ -63,7 +63,7 @@ def prepare(folder: Path) -> None:
     (folder / "artifacts/evaluate/metrics.json").write_text('{"trades": 1}')
     (folder / "artifacts/evaluate/report.html").write_text("<html></html>")
     with inside(folder):
-        for family in ("volatility", "excursion", "exhaustion"):
+        for family in ("volatility", "excursion", "exhaustion", "levels"):
             features.main(family)
         labels.main()
 

@@ -3,7 +3,9 @@
 #pragma once
 #include "arithmetic.hpp"
 #include "extrema.hpp"
+#include "levels.hpp"
 #include "order_statistics.hpp"
+#include "profile.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
 #include "volatility.hpp"
@@ -14,7 +16,7 @@ inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
         for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
-                            volatility_kernels})
+                            volatility_kernels, levels_kernels, profile_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();

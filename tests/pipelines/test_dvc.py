@@ -82,12 +82,12 @@ def test_what_a_stage_imports_of_pipelines_and_models_is_in_its_deps(name: str) 
     assert {file for file in missing if file.startswith(("pipelines/", "models/"))} == set()
 
 
-@pytest.mark.parametrize("family", ["volatility", "excursion", "exhaustion"])
+@pytest.mark.parametrize("family", ["volatility", "excursion", "exhaustion", "levels"])
 def test_a_family_depends_on_its_own_module_its_unit_and_the_graph(family: str) -> None:
     deps = set(_paths(STAGES[f"features@{family}"], "deps"))
     shared = {"volatility", "expression", "graph", "families"}
     assert {f"features/{name}.py" for name in {family, *shared}} | {"inference/native"} <= deps
-    others = {"excursion", "exhaustion"} - {family}
+    others = {"excursion", "exhaustion", "levels"} - {family}
     assert not deps & {f"features/{other}.py" for other in others}
 
 
