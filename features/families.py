@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import excursion, exhaustion, timeframes, volatility
+from features import excursion, exhaustion, levels, timeframes, volatility
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr
+from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams
 
@@ -24,6 +25,7 @@ class FeatureParams:
     volatility: VolatilityParams
     excursion: ExcursionParams
     exhaustion: ExhaustionParams
+    levels: LevelsParams
     timeframes: TimeframesParams
 
 
@@ -56,6 +58,7 @@ FAMILIES = {
         ),
         Family("excursion", lambda p, _: excursion.expressions(p.excursion, p.volatility), excursion.AUXILIARY),
         Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
+        Family("levels", lambda p, _: levels.expressions(p.levels, p.volatility), levels.AUXILIARY),
         Family("timeframes", lambda p, _: timeframes.expressions(p.timeframes), timeframes.AUXILIARY),
     )
 }

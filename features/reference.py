@@ -15,6 +15,7 @@ from features.exhaustion import ExhaustionParams
 from features.expression import Expr, bar
 from features.families import FAMILIES, FeatureParams
 from features.graph import from_data
+from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams, log_return
 from inference import Graph, _native
@@ -60,7 +61,9 @@ def formula(expr: Expr, names: Mapping[int, str], top: bool = False) -> str:
 
 def families() -> list[tuple[str, dict[str, Expr], dict[str, int], tuple[str, ...]]]:
     """(family, outputs, warm-up of each, auxiliary outputs) with default parameters, GARCH fitted on noise."""
-    params = FeatureParams(VolatilityParams(implied=""), ExcursionParams(), ExhaustionParams(), TimeframesParams())
+    params = FeatureParams(
+        VolatilityParams(implied=""), ExcursionParams(), ExhaustionParams(), LevelsParams(), TimeframesParams()
+    )
     returns = {"*": np.random.default_rng(0).normal(0, 0.01, 2000)}
     out = []
     for family in FAMILIES.values():

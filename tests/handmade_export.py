@@ -17,6 +17,7 @@ from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.families import FAMILIES, FeatureParams
 from features.graph import graph_hash, merge
+from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams
 from inference.policy import RiskPolicy, StopPolicy, TargetPolicy
@@ -25,7 +26,7 @@ DAY = 86_400_000_000
 GRID = [0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7]
 HORIZON = 10
 STOP_POLICY = StopPolicy(cost=0.002, risk_price=0.3, trail_from_r=0.2)  # moves often, so that tests see moves
-DRAW = 2  # of the random nets: one whose stops and targets are hit in turn; with other features look for another
+DRAW = 2
 STATE = ["side", "age_fraction", "unrealised", "peak", "trough"]
 
 
@@ -48,6 +49,9 @@ def small_graph(implied: str = "") -> dict[str, Any]:
             squeeze_bars=9,
             range_bars=8,
             run_bars=12,
+        ),
+        LevelsParams(
+            pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
         ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2),
     )
