@@ -269,6 +269,24 @@ def test_profile_of_four_bars_by_hand() -> None:
     assert out["3"][3] == pytest.approx(1.0 / 35.0)  # the last bar's middle is 16
 
 
+def test_of_two_equal_neighbours_the_value_area_takes_the_upper() -> None:
+    """13 to 14 holds 36 of 58, its neighbours 8 each, 10 to 12 the rest; two bins hold 44, more than 0.7 * 58."""
+    market = by_hand([(18, 10, 0), (14, 13, 36), (15, 14, 8), (13, 12, 8), (12, 10, 6)])
+    inputs = (bar("high"), bar("low"), bar("volume"))
+    parameters = {"window": 5, "bins": 12, "share": 0.7}
+    out = compute([Expr("volume_profile", inputs, {**parameters, "output": o}) for o in range(3)], market)
+    assert [out[str(o)][4] for o in range(3)] == pytest.approx([13.5, 13.0, 15.0])
+
+
+def test_volume_that_left_the_window_leaves_nothing() -> None:
+    """Parts of a bar are not exact in binary, yet once it has left, a bar without volume there sees exactly none."""
+    wide = [(16, 10, 1e6 / 3), (16, 10, 1.1e6), (16, 10, 0.7)]
+    market = by_hand([*wide, *[(12, 10, 9)] * 5, (16, 15, 0)])
+    inputs = (bar("high"), bar("low"), bar("volume"))
+    node = Expr("volume_profile", inputs, {"window": 5, "bins": 11, "share": 0.7, "output": 3})
+    assert compute([node], market)["0"][8] == 0.0
+
+
 def test_a_profile_without_volume_counts_time() -> None:
     bars, ts = handmade.random_bars(200, seed=3)
     p = LevelsParams(profile_bars=50)
