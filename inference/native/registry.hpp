@@ -4,6 +4,7 @@
 #include "arithmetic.hpp"
 #include "extrema.hpp"
 #include "order_statistics.hpp"
+#include "regime.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
 #include "volatility.hpp"
@@ -14,7 +15,7 @@ inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
         for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
-                            volatility_kernels})
+                            volatility_kernels, regime_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();
