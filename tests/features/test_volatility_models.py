@@ -111,8 +111,8 @@ def test_no_input_blows_up_a_recursion(recursion) -> None:
         "egarch": {"mu": 0, "omega": -0.1, "alpha": 0.2, "gamma": -0.1, "beta": 0.98, "start": 1e-4},
         "turbulent_probability": {
             "mu": 0,
-            "calm_sigma": 0.01,
-            "turbulent_sigma": 0.03,
+            "calm_sigma": 0.02,
+            "turbulent_sigma": 0.02,  # where the odds are 0 times infinity if nothing bounds them
             "stay_calm": 0.99,
             "stay_turbulent": 0.9,
         },
