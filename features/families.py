@@ -53,7 +53,7 @@ FAMILIES = {
     for family in (
         Family(
             "volatility",
-            lambda p, returns: volatility.expressions(p.volatility, volatility.fit(returns)),
+            lambda p, returns: volatility.expressions(p.volatility, volatility.fit_models(p.volatility, returns)),
             volatility.AUXILIARY,
         ),
         Family("excursion", lambda p, _: excursion.expressions(p.excursion, p.volatility), excursion.AUXILIARY),

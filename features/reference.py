@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from arch.data import sp500
 
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
@@ -60,11 +61,11 @@ def formula(expr: Expr, names: Mapping[int, str], top: bool = False) -> str:
 
 
 def families() -> list[tuple[str, dict[str, Expr], dict[str, int], tuple[str, ...]]]:
-    """(family, outputs, warm-up of each, auxiliary outputs) with default parameters, GARCH fitted on noise."""
+    """(family, outputs, warm-up of each, auxiliary outputs) with default parameters, models fitted on the S&P 500."""
     params = FeatureParams(
         VolatilityParams(implied=""), ExcursionParams(), ExhaustionParams(), LevelsParams(), TimeframesParams()
     )
-    returns = {"*": np.random.default_rng(0).normal(0, 0.01, 2000)}
+    returns = {"SPX": np.diff(np.log(sp500.load()["Close"].to_numpy(float)))[:2500]}
     out = []
     for family in FAMILIES.values():
         data = family.graph(params, returns, DAY_US)

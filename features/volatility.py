@@ -1,35 +1,80 @@
-"""Volatility: how far the price moves by itself, at several speeds, from closes, ranges and gaps.
+"""Volatility: how far the price moves by itself, at several speeds, from closes, ranges, gaps and models.
 
 Auxiliary outputs: `sigma` (EWMA forecast of the next bar's return standard deviation, fraction of price: the unit of
 all distances), `garch_sigma` (the GARCH forecast of the same), `atr` (price units). Features are ratios to `sigma`, so
-that one net serves symbols and eras of any level.
+that one net serves symbols and eras of any level. What is measured stands in volatility_ranges.py, what is fitted in
+volatility_models.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.expression import Expr, as_of, bar
+from features import volatility_models
+from features.expression import Expr, as_of, bar, maximum
+from features.volatility_models import (
+    OPTIONAL,
+    Models,
+    egarch,
+    garch_horizon,
+    gjr,
+    har,
+    regime_horizon,
+    turbulent_probability,
+)
+from features.volatility_models import fit_garch as fit
+from features.volatility_ranges import (
+    body,
+    bollinger_width,
+    downside_share,
+    gap,
+    garman_klass,
+    jump_share,
+    keltner_width,
+    log_ratio,
+    parkinson,
+    rogers_satchell,
+    root_mean_square,
+    true_range,
+    yang_zhang,
+)
 from inference.checks import number_in, whole_in
 
 AUXILIARY = ("sigma", "garch_sigma", "atr")
 
-Constants = dict[str, dict[str, float]]
+__all__ = [
+    "AUXILIARY",
+    "VolatilityParams",
+    "ewma_sigma",
+    "expressions",
+    "fit",
+    "fit_models",
+    "forecast",
+    "garman_klass",
+    "log_return",
+    "measured",
+    "parkinson",
+    "true_range",
+    "volatility_of_volatility",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class VolatilityParams:
-    """Windows in bars; `implied` names a series of implied volatility in % a year ("" for none)."""
+    """Windows in bars; `models` are fitted besides GARCH; `implied` names a series in % a year ("" for none)."""
 
     atr_bars: int = 14
     window_bars: int = 20
     slow_bars: int = 100
+    realised_bars: tuple[int, ...] = (5, 22, 66)
     ewma_decay: float = 0.94
+    horizon_bars: int = 10
+    models: tuple[str, ...] = OPTIONAL
+    regime_fit_bars: int = 10_000
     implied: str = "vix"
     implied_max_age_days: float = 5.0
     bars_per_year: float = 252.0
@@ -38,7 +83,11 @@ class VolatilityParams:
         whole_in("features.volatility.atr_bars", self.atr_bars, 2, 10_000, "14")
         whole_in("features.volatility.window_bars", self.window_bars, 3, 10_000, "20")
         whole_in("features.volatility.slow_bars", self.slow_bars, 3, 100_000, "100")
+        for bars in self.realised_bars:
+            whole_in("features.volatility.realised_bars", bars, 2, 100_000, "5, 22 and 66")
         number_in("features.volatility.ewma_decay", self.ewma_decay, 0.5, 0.9999, "0.94 for daily bars")
+        whole_in("features.volatility.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
+        whole_in("features.volatility.regime_fit_bars", self.regime_fit_bars, 100, 1_000_000, "10000")
         number_in(
             "features.volatility.implied_max_age_days", self.implied_max_age_days, 0.01, 365, "5 for daily values"
         )
@@ -47,6 +96,16 @@ class VolatilityParams:
             raise ValueError(
                 f"features.volatility.slow_bars: must exceed window_bars ({self.window_bars}), was {self.slow_bars}; "
                 "typical: five times window_bars"
+            )
+        if not self.realised_bars or list(self.realised_bars) != sorted(set(self.realised_bars)):
+            raise ValueError(
+                f"features.volatility.realised_bars: must ascend, was {list(self.realised_bars)}; typical: 5, 22, 66"
+            )
+        unknown = [name for name in self.models if name not in OPTIONAL]
+        if unknown or len(set(self.models)) < len(self.models):
+            raise ValueError(
+                f"features.volatility.models: must name each once of {', '.join(OPTIONAL)}, was {list(self.models)}; "
+                "take the others out"
             )
 
 
@@ -61,68 +120,30 @@ def ewma_sigma(p: VolatilityParams) -> Expr:
     return (ret * ret).ewma(p.ewma_decay, p.window_bars).sqrt()
 
 
-def true_range() -> Expr:
-    """max(high - low, |high - previous close|, |low - previous close|) (Wilder 1978), price units."""
-    return Expr("true_range", (bar("high"), bar("low"), bar("close")))
+def volatility_of_volatility(p: VolatilityParams) -> Expr:
+    """std(ln(sigma / previous sigma)) over window_bars: how restless the volatility itself is, no unit.
 
-
-def parkinson(window: int) -> Expr:
-    """sqrt(mean(ln(high/low)^2) / (4 ln 2)) (Parkinson 1980): fraction of price a bar, without gaps."""
-    span = (bar("high") / bar("low")).log()
-    return ((span * span).rolling_mean(window) / (4.0 * log(2.0))).sqrt()
-
-
-def garman_klass(window: int) -> Expr:
-    """sqrt(mean(ln(high/low)^2 / 2 - (2 ln 2 - 1) ln(close/open)^2)) (Garman and Klass 1980): fraction of price."""
-    span, body = (bar("high") / bar("low")).log(), (bar("close") / bar("open")).log()
-    return (0.5 * (span * span) - (2.0 * log(2.0) - 1.0) * (body * body)).rolling_mean(window).sqrt()
-
-
-def fit(returns: Mapping[str, NDArray[np.float64]]) -> Constants:
-    """GARCH(1,1) constants per symbol from log returns of the training part, fitted by `arch`.
-
-    Returns are scaled to standard deviation 1 for the fit (in raw units many fits stop short of the optimum) and the
-    constants scaled back. "*", for symbols never seen, holds the medians. Raises ValueError where a fit fails.
+    sigma counts as at least 1e-12. Warm-up: 2 window_bars bars.
     """
-    from arch import arch_model
-
-    constants: Constants = {name: {} for name in ("mu", "omega", "alpha", "beta", "start")}
-    for symbol, values in returns.items():
-        scale = float(np.std(values))
-        if len(values) < 100 or not scale > 0.0:
-            raise ValueError(
-                f"features.volatility: GARCH needs at least 100 varying returns of {symbol} in the training part, "
-                f"was {len(values)}; lengthen the training part"
-            )
-        result = arch_model(values / scale, mean="Constant", vol="GARCH", p=1, q=1, rescale=False).fit(disp="off")
-        if result.convergence_flag:
-            raise ValueError(
-                f"features.volatility: the GARCH fit of {symbol} must converge, was flag {result.convergence_flag}; "
-                "check the bars for outliers"
-            )
-        fitted = result.params
-        # the recursion starts from the variance with which arch starts (its backcast), so both give the same series
-        start = np.asarray(result.conditional_volatility)[0] ** 2
-        constants["mu"][symbol] = float(fitted["mu"]) * scale
-        constants["omega"][symbol] = float(fitted["omega"]) * scale**2
-        constants["alpha"][symbol] = float(fitted["alpha[1]"])
-        constants["beta"][symbol] = float(fitted["beta[1]"])
-        constants["start"][symbol] = float(start) * scale**2
-    for name, by_symbol in constants.items():
-        constants[name] = {**by_symbol, "*": float(np.median(list(by_symbol.values())))}
-    return constants
+    level = maximum(ewma_sigma(p), 1e-12).log()
+    return (level - level.lag(1)).rolling_std(p.window_bars)
 
 
-def expressions(p: VolatilityParams, constants: Constants) -> dict[str, Expr]:
-    """All outputs of the family; `constants` come from `fit`."""
+def fit_models(p: VolatilityParams, returns: Mapping[str, NDArray[np.float64]]) -> Models:
+    """Constants of GARCH and of `p.models`, by model, fitted on the training returns. Raises ValueError."""
+    return volatility_models.fit(p.models, returns, p.realised_bars, p.horizon_bars, p.regime_fit_bars)
+
+
+def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
+    """All outputs of the family; `constants` come from `fit_models`."""
     ret, sigma = log_return(), ewma_sigma(p)
     std, slow = ret.rolling_std(p.window_bars), ret.rolling_std(p.slow_bars)
     atr = true_range().wilder(p.atr_bars)
-    garch = ret.garch(**constants).sqrt()
-    gap = (bar("open") / bar("close").lag(1)).log()
+    garch = ret.garch(**constants["garch"])
+    opened = gap()
     out = {
         "sigma": sigma,
-        "garch_sigma": garch,
+        "garch_sigma": garch.sqrt(),
         "atr": atr,
         "log_sigma": sigma.log(),
         "atr_ratio": atr / bar("close") / sigma,
@@ -130,11 +151,48 @@ def expressions(p: VolatilityParams, constants: Constants) -> dict[str, Expr]:
         "slow_ratio": slow / sigma,
         "parkinson_ratio": parkinson(p.window_bars) / sigma,
         "garman_klass_ratio": garman_klass(p.window_bars) / sigma,
-        "garch_ratio": garch / sigma,
-        "gap_share": ((gap * gap).rolling_mean(p.window_bars) / (ret * ret).rolling_mean(p.window_bars)).sqrt(),
+        "garch_ratio": garch.sqrt() / sigma,
+        "gap_share": ((opened * opened).rolling_mean(p.window_bars) / (ret * ret).rolling_mean(p.window_bars)).sqrt(),
         "last_return": ret / sigma.lag(1),
     }
     if p.implied:
         implied = as_of(p.implied, p.implied_max_age_days) / (100.0 * p.bars_per_year**0.5)
         out["implied_ratio"] = implied / sigma
+    return out | measured(p) | forecast(p, garch, constants)
+
+
+def measured(p: VolatilityParams) -> dict[str, Expr]:
+    """Outputs without fitted constants; `_log` marks ln of the ratio to sigma, within ln(1/100) and ln(100)."""
+    ret, sigma, n = log_return(), ewma_sigma(p), p.window_bars
+    out = {f"realised_log_{bars}": log_ratio(root_mean_square(ret, bars), sigma) for bars in p.realised_bars}
+    return out | {
+        "rogers_satchell_log": log_ratio(rogers_satchell(n), sigma),
+        "yang_zhang_log": log_ratio(yang_zhang(n), sigma),
+        "gap_log": log_ratio(root_mean_square(gap(), n), sigma),
+        "body_log": log_ratio(root_mean_square(body(), n), sigma),
+        "bollinger_width_log": log_ratio(bollinger_width(n), sigma),
+        "keltner_width_log": log_ratio(keltner_width(n, p.atr_bars), sigma),
+        "jump_share": jump_share(ret, n),
+        "downside_share": downside_share(ret, n),
+        "volatility_of_volatility": volatility_of_volatility(p),
+    }
+
+
+def forecast(p: VolatilityParams, garch: Expr, constants: Models) -> dict[str, Expr]:
+    """Outputs of the fitted models: forecasts for the next bar and, `_horizon_`, per bar over horizon_bars."""
+    ret, sigma = log_return(), ewma_sigma(p)
+    out = {"garch_horizon_log": log_ratio(garch_horizon(garch, constants["garch"], p.horizon_bars).sqrt(), sigma)}
+    if "gjr" in constants:
+        variance = gjr(ret, constants["gjr"])
+        out["gjr_log"] = log_ratio(variance.sqrt(), sigma)
+        out["gjr_horizon_log"] = log_ratio(garch_horizon(variance, constants["gjr"], p.horizon_bars).sqrt(), sigma)
+    if "egarch" in constants:
+        out["egarch_log"] = log_ratio(egarch(ret, constants["egarch"]).sqrt(), sigma)
+    if "regime" in constants:
+        probability = turbulent_probability(ret, constants["regime"])
+        out["turbulent_probability"] = probability
+        ahead = regime_horizon(probability, constants["regime"], p.horizon_bars)
+        out["regime_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
+    if "har" in constants:
+        out["har_horizon_log"] = log_ratio(har(ret, constants["har"], p.realised_bars), sigma)
     return out

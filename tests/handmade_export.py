@@ -31,9 +31,9 @@ STATE = ["side", "age_fraction", "unrealised", "peak", "trough"]
 
 
 def small_graph(implied: str = "") -> dict[str, Any]:
-    """All families with short windows, GARCH fitted on noise."""
+    """All families with short windows, models fitted on noise whose volatility moves."""
     params = FeatureParams(
-        VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, implied=implied),
+        VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, realised_bars=(4, 8, 16), implied=implied),
         ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, peak_bars=12),
         ExhaustionParams(
             rsi_bars=5,
@@ -55,7 +55,8 @@ def small_graph(implied: str = "") -> dict[str, Any]:
         ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2),
     )
-    returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500)}
+    level = np.exp(0.5 * np.sin(np.arange(500) / 30))
+    returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500) * level}
     return merge([family.graph(params, returns, DAY) for family in FAMILIES.values()])
 
 

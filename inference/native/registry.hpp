@@ -9,6 +9,7 @@
 #include "order_statistics.hpp"
 #include "pivots.hpp"
 #include "profile.hpp"
+#include "regime.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
 #include "timeframe.hpp"
@@ -19,9 +20,9 @@ namespace ratchet {
 inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
-        for (auto family :
-             {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels, indicator_kernels,
-              timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels, levels_kernels, profile_kernels})
+        for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
+                            indicator_kernels, timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels,
+                            levels_kernels, profile_kernels, regime_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();
