@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from features.families import FAMILIES
-from features.graph import merge
+from features.graph import from_data, merge, to_data
 from models.nets import STATE, Kind
 
 KEYS = ("symbol", "ts")
@@ -102,11 +102,28 @@ class FeatureTable:
 
     frame: pl.DataFrame
     graph: dict[str, Any]
+    families: dict[str, list[str]] = field(default_factory=dict)  # net inputs by family
 
     @property
     def names(self) -> tuple[str, ...]:
         """The net inputs among the columns, in input order."""
         return tuple(self.graph["features"])
+
+    def only(self, inputs: Sequence[str]) -> FeatureTable:
+        """The table whose net inputs are these: names of features, or of families for all of theirs.
+
+        The graph keeps what computes them, and the units. ValueError names what is unknown.
+        """
+        chosen = [name for each in inputs for name in self.families.get(each, [each])]
+        unknown = [name for name in chosen if name not in self.names]
+        if unknown or not chosen or len(set(chosen)) < len(chosen):
+            raise ValueError(
+                f"train.inputs: must name features or families ({', '.join(self.families)}), each once, was "
+                f"{unknown or list(inputs)}; docs/features.md lists them"
+            )
+        outputs = from_data(self.graph)
+        kept = {name: outputs[name] for name in (*SCALES, *chosen)}
+        return replace(self, graph=to_data(kept, chosen, int(self.graph["bar_interval_us"])))
 
 
 def read_features(folder: Path) -> FeatureTable:
@@ -126,7 +143,9 @@ def read_features(folder: Path) -> FeatureTable:
         frame = frame.join(
             other.drop(set(other.columns) & set(frame.columns) - set(KEYS)), on=KEYS, how="inner", validate="1:1"
         )
-    return FeatureTable(frame, merge([json.loads(path.with_suffix(".json").read_text()) for path in paths]))
+    graphs = [json.loads(path.with_suffix(".json").read_text()) for path in paths]
+    families = {family: graph["features"] for family, graph in zip(FAMILIES, graphs, strict=True)}
+    return FeatureTable(frame, merge(graphs), families)
 
 
 def assemble(features: FeatureTable, labels: pl.DataFrame, kind: Kind) -> Dataset:

@@ -67,6 +67,15 @@ class TrainParams:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainNets:
+    """Both nets' parameters, and their inputs: names of features, or of families for all of theirs."""
+
+    inputs: tuple[str, ...]
+    stop: TrainParams
+    exit: TrainParams
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """One line of the training curves: losses are mean log scores in nats."""
 

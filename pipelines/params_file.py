@@ -14,20 +14,12 @@ from features.families import FeatureParams
 from features.labels import LabelParams
 from inference.policy import Policy
 from models.registry import RegisterParams
-from models.task import TrainParams
+from models.task import TrainNets
 from pipelines.check import CheckParams
 from pipelines.evaluate import EvaluateParams
 from pipelines.ingest import IngestParams
 from pipelines.params import parse, read
 from pipelines.splits import SplitParams
-
-
-@dataclass(frozen=True, slots=True)
-class TrainNets:
-    """One section per net."""
-
-    stop: TrainParams
-    exit: TrainParams
 
 
 @dataclass(frozen=True, slots=True)

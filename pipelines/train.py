@@ -18,7 +18,7 @@ from models.figures import calibration_figure, excursion_figure, loss_figure
 from models.fit import Fitted, fit
 from models.nets import Kind, kind_of
 from models.skill import judge
-from models.task import TrainParams
+from models.task import TrainNets, TrainParams
 from models.tracking import log_training
 from models.trained import Trained, describe, predict
 from pipelines.atomic import write_bytes, write_csv, write_json
@@ -70,8 +70,9 @@ def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str
 def main(net: str) -> None:
     """Reads data/features/ and data/labels.parquet, writes artifacts/train/{net}/."""
     kind = kind_of(net)
-    params, label_params = section(f"train.{net}", TrainParams), section("labels", LabelParams)
-    table = read_features(Path("data/features"))
+    nets, label_params = section("train", TrainNets), section("labels", LabelParams)
+    params: TrainParams = getattr(nets, net)
+    table = read_features(Path("data/features")).only(nets.inputs)
     labels = split(
         pl.read_parquet("data/labels.parquet"), section("split", SplitParams), horizon_bars=label_params.horizon_bars
     )

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 import torch
 
+from features import bar
+from features.graph import to_data
 from models.data import PARTS, FeatureTable, assemble, minibatches, moments, read_features
 from models.nets import KINDS
 
@@ -113,3 +115,16 @@ def test_moments_leave_state_and_constants_alone():
     assert std[1] == 1.0
     np.testing.assert_array_equal(mean[3:], 0)
     np.testing.assert_array_equal(std[3:], 1)
+
+
+def test_the_inputs_of_the_nets_are_chosen_by_name_or_family():
+    close = bar("close")
+    out = {"sigma": close, "atr": close * 2.0, "garch_sigma": close * 3.0, "a": close.lag(1), "b": close.lag(2)}
+    graph = to_data({**out, "c": close.lag(3)}, ["a", "b", "c"], 60)
+    table = FeatureTable(pl.DataFrame(), graph, {"lags": ["a", "b"], "more": ["c"]})
+    chosen = table.only(["c", "lags"])
+    assert chosen.names == ("c", "a", "b")
+    assert set(table.only(["b"]).graph["outputs"]) == {"sigma", "atr", "garch_sigma", "b"}
+    for wrong in (["d"], [], ["a", "lags"]):
+        with pytest.raises(ValueError, match=r"train\.inputs: must name features or families \(lags, more\)"):
+            table.only(wrong)
