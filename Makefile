@@ -55,7 +55,7 @@ sanitize: build
 		-DPython_EXECUTABLE=$(BIN)/python -Dnanobind_DIR=$$(python -m nanobind --cmake_dir) >/dev/null
 	cmake --build $(SANITIZED) --target _native
 	mkdir -p $(TREE)/inference
-	ln -sfn $(CURDIR)/features $(TREE)/features
+	for room in features models pipelines; do ln -sfn $(CURDIR)/$$room $(TREE)/$$room; done
 	for file in inference/*.py; do ln -sf $(CURDIR)/$$file $(TREE)/inference/; done
 	cp $(SANITIZED)/_native*.so $(TREE)/inference/
 	PYTHONPATH=$(TREE):$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") \
