@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.families import FAMILIES, FeatureParams, Returns
-from features.store import GRAPH, table_path
+from features.store import GRAPH, KEYS, table_path
 from inference import Graph
 from inference.replay import Bars
 from pipelines.atomic import write_file, write_json
@@ -38,7 +38,9 @@ def write_columns(graph: dict[str, Any], bars: Bars, series: Series, path: Path)
     engine.push(series)
 
     def write(file: BinaryIO) -> None:
-        with pq.ParquetWriter(file, schema, compression="lz4", use_dictionary=["symbol"]) as writer:
+        with pq.ParquetWriter(
+            file, schema, compression="lz4", use_dictionary=["symbol"], write_statistics=list(KEYS)
+        ) as writer:
             for first, out in engine.stream(bars.native()):
                 n = len(out[names[0]])
                 ts = pa.array(bars.ts[first : first + n].view("datetime64[us]")).cast(schema.field("ts").type)
