@@ -73,7 +73,7 @@ def correlations(table: pl.LazyFrame, names: Sequence[str], labels: pl.DataFrame
 
 
 def threshold(count: int, blocks: int, chance: float = 0.05) -> float:
-    """|rho / se| that one of `count` correlations exceeds by chance alone at most with that probability (Bonferroni)."""
+    """|rho / se| that one of `count` correlations exceeds by chance with at most that probability (Bonferroni)."""
     return float(stats.t.isf(chance / (2 * max(count, 1)), max(blocks - 1, 1)))
 
 

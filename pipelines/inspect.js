@@ -2,7 +2,8 @@
   const plot = document.querySelector(".js-plotly-plot"), pane = plot.data.findIndex((trace) => trace.meta === "feature");
   const chooser = document.getElementById("feature"), body = document.querySelector("#features tbody");
 
-  const decode = (text) => Array.from(new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  const decode = (text) => Array.from(new Float32Array(bytes(text)));
 
   // The slider shows the price alone: the other panes' ranges in it lie out of sight.
   const away = { rangemode: "fixed", range: [1e200, 2e200] };
@@ -28,12 +29,12 @@
 
   // The price axis follows what is in sight.
   const candles = plot.data.find((trace) => trace.type === "candlestick");
-  const reach = (list, choice, from, to) => list.slice(from, to + 1).reduce((a, b) => choice(a, b));
+  const [lows, highs] = [candles.low, candles.high].map((each) => new Float64Array(bytes(each.bdata)));
   plot.on("plotly_relayout", (change) => {
     if (!Object.keys(change).some((key) => key.startsWith("xaxis."))) return;
     const [low, high] = plot.layout.xaxis.range, last = candles.x.length - 1;
     const from = Math.min(last, Math.max(0, Math.floor(low))), to = Math.min(last, Math.max(from, Math.ceil(high)));
-    const bottom = reach(Array.from(candles.low), Math.min, from, to), top = reach(Array.from(candles.high), Math.max, from, to);
+    const bottom = Math.min(...lows.slice(from, to + 1)), top = Math.max(...highs.slice(from, to + 1));
     const margin = 0.04 * (top - bottom);
     Plotly.relayout(plot, { "yaxis.range": [bottom - margin, top + margin] });
   });

@@ -20,14 +20,13 @@ from features.labels import LabelParams
 from inference import Graph
 from pipelines.atomic import write_text
 from pipelines.feature_statistics import correlations, distributions
-from pipelines.inspect_chart import Span
 from pipelines.inspect_page import Findings, render, strongest
-from pipelines.overlays import lead_bars
+from pipelines.overlays import Span, lead_bars
 from pipelines.params import section
 from pipelines.splits import SplitParams
 
 DEFAULT_BARS = 250
-MAX_BARS = 2000  # more candles than a screen has columns only make the page heavy
+MAX_BARS = 800  # more candles than a screen has columns only make the page heavy
 BARS = Path("data/checked/bars.parquet")
 LABELS = Path("data/labels.parquet")
 TRADES = Path("artifacts/evaluate/trades.parquet")
@@ -59,11 +58,13 @@ def load_span(symbol: str, begin: dt.datetime | None, end: dt.datetime | None, l
         first = max(0, after - DEFAULT_BARS)
     if after <= first:
         raise ValueError(
-            f"span: must hold bars of {symbol}, was empty; its bars go from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}: "
-            "move --from or --to"
+            f"span: must hold bars of {symbol}, was empty; its bars go from {times[0]:%Y-%m-%d} to "
+            f"{times[-1]:%Y-%m-%d}: move --from or --to"
         )
     if after - first > MAX_BARS:
-        raise ValueError(f"span: must hold at most {MAX_BARS:,} bars, was {after - first:,}; move --from or --to together")
+        raise ValueError(
+            f"span: must hold at most {MAX_BARS:,} bars, was {after - first:,}; move --from or --to together"
+        )
     start = max(0, first - lead)
     inside = pl.col("ts").is_between(times[start], times[after - 1])
     frame = scan(BARS, symbol).filter(inside).collect(engine="streaming").sort("ts")
@@ -89,7 +90,8 @@ def examine(symbol: str, split: SplitParams, horizon_bars: int) -> Findings:
         (pl.col("age") == 0) & (pl.col("side") == 1) & ~pl.col("censored") & (pl.col("end_ts") <= cut)
     )
     labels = rows.select("ts", "mae", "mfe", "final").sort("ts").collect(engine="streaming")
-    overall, yearly, related, family_of = [], [], [], {}
+    overall, yearly, related = [], [], []
+    family_of: dict[str, str] = {}
     for family in FAMILIES:
         table, warm_up = features_of(family, symbol)
         parts = distributions(table, warm_up, cut)
@@ -133,7 +135,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pipelines.inspect", description="Look at one symbol's features.")
     parser.add_argument("symbol")
     parser.add_argument("--from", dest="begin", type=day, help="first day drawn (default: 250 bars before the end)")
-    parser.add_argument("--to", dest="end", type=through, help="last day drawn, or time before which (default: the end)")
+    parser.add_argument(
+        "--to", dest="end", type=through, help="last day drawn, or time before which (default: the end)"
+    )
     parser.add_argument("--out", type=Path, help="the page (default: artifacts/inspect/SYMBOL.html)")
     given = parser.parse_args(arguments)
     params = section("features", FeatureParams)

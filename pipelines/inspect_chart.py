@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
 from features.families import FeatureParams
-from pipelines import overlays
-from pipelines.charts import REASONS
+from pipelines import overlay_traces, overlays
+from pipelines.overlay_traces import BLUE, DOWN, SOFT, UP
+from pipelines.overlays import Span
 
-UP, DOWN, SOFT, BLUE, VIOLET = "#1f9e77", "#d1495b", "#8a8f98", "#0a84c6", "#b65a9b"
-# Zones of a strength above each get this shade; a pivot founds a zone of strength 0.5 to 2.
-SHADES = ((0.0, 0.10), (1.0, 0.20), (2.5, 0.34))
 PROFILE_WIDTH = 0.13
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Bars with all features, in time order; the first `lead` rows only serve what looks back and are not drawn."""
-
-    symbol: str
-    frame: pl.DataFrame
-    lead: int
-    interval_us: int
-    trades: pl.DataFrame | None
-
-    @property
-    def shown(self) -> pl.DataFrame:
-        """The rows that are drawn."""
-        return self.frame.slice(self.lead)
 
 
 def labels(times: pl.Series) -> list[str]:
@@ -49,7 +29,7 @@ def chart(span: Span, params: FeatureParams, feature: str) -> go.Figure:
     x, shown = labels(span.shown["ts"]), span.shown
     # One axis of places for all panes, so that the crosshair goes through them and closed hours leave no gap.
     for side, colour in (("above", DOWN), ("below", UP)):
-        _zones(figure, span, x, side, colour, params)
+        overlay_traces.zones(figure, span, x, side, colour, params)
     figure.add_candlestick(
         x=x,
         **{name: shown[name] for name in ("open", "high", "low", "close")},
@@ -57,11 +37,11 @@ def chart(span: Span, params: FeatureParams, feature: str) -> go.Figure:
         increasing={"line": {"color": UP, "width": 1}, "fillcolor": UP},
         decreasing={"line": {"color": DOWN, "width": 1}, "fillcolor": DOWN},
     )
-    _profile(figure, span, x, params)
-    _swings(figure, span, x, params)
-    _divergences(figure, span, x, params)
+    overlay_traces.profile(figure, span, x, params)
+    overlay_traces.swings(figure, span, x, params)
+    overlay_traces.divergences(figure, span, x, params)
     if span.trades is not None:
-        _trades(figure, overlays.trades(span.trades, shown["ts"]), x)
+        overlay_traces.trades(figure, overlays.trades(span.trades, shown["ts"]), x)
     rising = (shown["close"] >= shown["open"]).to_list()
     figure.add_bar(
         x=x,
@@ -96,6 +76,7 @@ def _layout(figure: go.Figure, x: list[str], shown: pl.DataFrame, feature: str) 
     figure.update_layout(
         height=820,
         hovermode="x unified",
+        hoversubplots="axis",
         dragmode="pan",
         margin_t=84,
         legend={"y": 1.01, "groupclick": "togglegroup", "traceorder": "normal"},
@@ -110,7 +91,12 @@ def _layout(figure: go.Figure, x: list[str], shown: pl.DataFrame, feature: str) 
             "range": reach,
             "nticks": 9,
             "tickangle": 0,
-            "rangeslider": {"visible": True, "thickness": 0.07, "range": reach},
+            "rangeslider": {
+                "visible": True,
+                "thickness": 0.07,
+                "range": reach,
+                "yaxis": {"rangemode": "fixed", "range": [low, high]},
+            },
             "spikemode": "across",
             "spikesnap": "hovered data",
             **spike,
@@ -128,195 +114,4 @@ def _layout(figure: go.Figure, x: list[str], shown: pl.DataFrame, feature: str) 
             "title_text": "volume at price",
             "title_standoff": 4,
         },
-    )
-
-
-def _zones(figure: go.Figure, span: Span, x: list[str], side: str, colour: str, params: FeatureParams) -> None:
-    found = overlays.zones(span.frame, side, params.levels)
-    drawn = [zone for zone in found if zone.end >= span.lead]
-    for at, (least, opacity) in enumerate(SHADES):
-        most = SHADES[at + 1][0] if at + 1 < len(SHADES) else np.inf
-        corners_x: list[str | None] = []
-        corners_y: list[float | None] = []
-        for zone in (each for each in drawn if least < each.strength <= most):
-            # To the next bar, so that a zone of one bar is seen too.
-            begin, end = x[max(zone.begin - span.lead, 0)], x[min(zone.end + 1 - span.lead, len(x) - 1)]
-            low, high = zone.centre - zone.half_width, zone.centre + zone.half_width
-            corners_x += [begin, begin, end, end, begin, None]
-            corners_y += [low, high, high, low, low, None]
-        figure.add_scatter(
-            x=corners_x,
-            y=corners_y,
-            mode="lines",
-            line={"width": 0},
-            fill="toself",
-            fillcolor=f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:], 16)},{opacity})",
-            name=f"zone {side}",
-            legendgroup=f"zone {side}",
-            showlegend=False,
-            hoverinfo="skip",
-        )
-    centre, strength = np.full(len(x), np.nan), np.full(len(x), np.nan)
-    for zone in drawn:
-        rows = slice(max(zone.begin - span.lead, 0), zone.end - span.lead + 1)
-        centre[rows] = zone.centre
-        strength[rows] = np.expm1(span.shown[f"zone_{side}_strength"].to_numpy()[rows])
-    figure.add_scatter(
-        x=x,
-        y=centre,
-        customdata=strength,
-        mode="markers",
-        marker={"symbol": "line-ew", "size": 4, "line": {"color": colour, "width": 1}},
-        name=f"zone {side}",
-        legendgroup=f"zone {side}",
-        hovertemplate="%{y:.6g}, strength %{customdata:.2f}",
-    )
-
-
-def _profile(figure: go.Figure, span: Span, x: list[str], params: FeatureParams) -> None:
-    shown = span.shown
-    common: dict[str, Any] = {"x": x, "mode": "lines", "legendgroup": "profile", "hovertemplate": "%{y:.6g}"}
-    for name, title, dash in (("poc", "point of control", "solid"), ("value_low", "", "dash"), ("value_high", "", "dash")):
-        figure.add_scatter(
-            y=shown[name],
-            name=title or name.replace("_", " "),
-            showlegend=bool(title),
-            line={"color": VIOLET, "width": 1.2, "dash": dash, "shape": "hv"},
-            visible="legendonly",
-            **common,
-        )
-    found = overlays.volume_profile(span.frame, params.levels, span.interval_us)
-    if found is None:
-        return
-    low, high, poc = (shown[name][-1] for name in ("value_low", "value_high", "poc"))
-    inside = found["price"].is_between(low, high)
-    figure.add_bar(
-        x=found["share"],
-        y=found["price"],
-        orientation="h",
-        xaxis="x2",
-        name="profile",
-        showlegend=False,
-        width=np.gradient(found["price"].to_numpy()),
-        marker={"color": VIOLET, "opacity": [0.75 if each else 0.3 for each in inside], "line_width": 0},
-        hovertemplate="%{y:.6g}: %{x:.0%} of the fullest<extra></extra>",
-    )
-    figure.add_scatter(
-        x=[0, 1.05],
-        y=[poc, poc],
-        xaxis="x2",
-        mode="lines",
-        line={"color": VIOLET, "width": 1.4},
-        showlegend=False,
-        hovertemplate="point of control %{y:.6g}<extra></extra>",
-    )
-
-
-def _swings(figure: go.Figure, span: Span, x: list[str], params: FeatureParams) -> None:
-    bars = params.levels.pivot_bars
-    for rows, column, symbol, colour, title in zip(
-        overlays.pivots(span.frame, params.levels, span.interval_us),
-        ("high", "low"),
-        ("triangle-down", "triangle-up"),
-        (DOWN, UP),
-        ("swing high", "swing low"),
-        strict=True,
-    ):
-        drawn = rows[rows >= span.lead]
-        figure.add_scatter(
-            x=[x[row - span.lead] for row in drawn],
-            y=span.frame[column].gather(drawn),
-            mode="markers",
-            marker={"symbol": symbol, "size": 6, "color": colour, "opacity": 0.9},
-            name="swings",
-            legendgroup="swings",
-            showlegend=column == "high",
-            hovertemplate=f"{title} %{{y:.6g}}, known {bars} bars later<extra></extra>",
-        )
-    rows, prices = overlays.zigzag(span.frame)
-    inside = rows >= span.lead
-    figure.add_scatter(
-        x=[x[row - span.lead] for row in rows[inside]],
-        y=prices[inside],
-        mode="lines",
-        line={"color": SOFT, "width": 1.4},
-        name="zigzag",
-        hovertemplate="end of leg %{y:.6g}<extra></extra>",
-    )
-
-
-def _divergences(figure: go.Figure, span: Span, x: list[str], params: FeatureParams) -> None:
-    gap = 0.02 * (span.shown["high"].max() - span.shown["low"].min())  # type: ignore[operator]
-    for name in overlays.DIVERGENCES:
-        events = overlays.divergences(span.frame, name, params.exhaustion)
-        rows = np.flatnonzero(events)
-        rows = rows[rows >= span.lead]
-        bullish = events[rows] > 0
-        # MACD's lie further out, so that both are seen where both are found.
-        away = gap * (2.0 if name.startswith("macd") else 1.0)
-        price = np.where(bullish, span.frame["low"].gather(rows) - away, span.frame["high"].gather(rows) + away)
-        hidden = "hidden" in name
-        title = name.replace("_", " ").replace("rsi", "RSI").replace("macd", "MACD")
-        figure.add_scatter(
-            x=[x[row - span.lead] for row in rows],
-            y=price,
-            mode="markers",
-            marker={
-                "symbol": ("diamond" if name.startswith("rsi") else "square") + ("-open" if hidden else ""),
-                "size": 7,
-                "color": [UP if each else DOWN for each in bullish],
-            },
-            text=[f"{'bullish' if each else 'bearish'} {title}" for each in bullish],
-            name=title,
-            visible="legendonly" if hidden else True,
-            hovertemplate="%{text}<extra></extra>",
-        )
-
-
-def _trades(figure: go.Figure, table: pl.DataFrame, x: list[str]) -> None:
-    if table.is_empty():
-        return
-    for column, colour in (("stop", DOWN), ("target", UP)):
-        points_x: list[str | None] = []
-        points_y: list[float | None] = []
-        for row in table.filter(pl.col(column).is_finite()).iter_rows(named=True):
-            begin = x[0 if row["entry"] is None else row["entry"]]
-            end = x[-1 if row["exit"] is None else row["exit"]]
-            points_x += [begin, end]
-            points_y += [row[column], row[column]]
-            if column == "stop" and row["exit"] is not None and abs(row["stop_at_exit"] - row["stop"]) > 1e-9 * row["stop"]:
-                points_x, points_y = [*points_x, end], [*points_y, row["stop_at_exit"]]
-            points_x, points_y = [*points_x, None], [*points_y, None]
-        figure.add_scatter(
-            x=points_x,
-            y=points_y,
-            mode="lines",
-            line={"color": colour, "width": 1.6},
-            name=f"first {column}s",
-            visible=True if column == "stop" else "legendonly",
-            hovertemplate=f"{column} %{{y:.6g}}<extra></extra>",
-        )
-    entries = table.filter(pl.col("entry").is_not_null())
-    figure.add_scatter(
-        x=[x[row] for row in entries["entry"]],
-        y=entries["fill_price"],
-        mode="markers",
-        marker={
-            "symbol": ["arrow-right"] * entries.height,
-            "size": 11,
-            "color": [BLUE if side > 0 else VIOLET for side in entries["side"]],
-        },
-        text=["long" if side > 0 else "short" for side in entries["side"]],
-        name="entries",
-        hovertemplate="%{text} at %{y:.6g}<extra></extra>",
-    )
-    exits = table.filter(pl.col("exit").is_not_null())
-    figure.add_scatter(
-        x=[x[row] for row in exits["exit"]],
-        y=exits["exit_fill"],
-        mode="markers",
-        marker={"symbol": "x", "size": 8, "color": [REASONS.get(reason, SOFT) for reason in exits["reason"]]},
-        text=exits.select(pl.format("exit by {}, {} R", "reason", pl.col("r").round(2))).to_series(),
-        name="exits",
-        hovertemplate="%{text}<extra></extra>",
     )

@@ -17,7 +17,8 @@ from plotly.offline import get_plotlyjs
 
 from features.families import FeatureParams
 from pipelines.feature_statistics import BLOCK_HORIZONS, LABELS, threshold
-from pipelines.inspect_chart import Span, chart
+from pipelines.inspect_chart import chart
+from pipelines.overlays import Span
 from pipelines.report import look, plot
 
 YEAR_COLUMNS = ("year", "training", "rows", "missing", "mean", "sd", "p1", "p50", "p99", "ks")
@@ -50,10 +51,16 @@ class Findings:
     horizon_bars: int
 
     @property
+    def blocks(self) -> int:
+        """Blocks of time behind the standard errors."""
+        most: int | None = self.related.select(pl.col("blocks").max()).item()
+        return most or 0
+
+    @property
     def threshold(self) -> float:
         """|rho / se| that chance alone exceeds anywhere in the table with a probability of at most 5 %."""
         known = self.related.drop_nulls("se")
-        return threshold(known.height, int(known["blocks"].max() or 0))  # type: ignore[call-overload]
+        return threshold(known.height, self.blocks)
 
 
 def strongest(findings: Findings) -> pl.DataFrame:
@@ -103,15 +110,16 @@ def _trades_note(span: Span) -> str:
 def _table_note(findings: Findings) -> str:
     known = findings.related.drop_nulls("effective")
     worth = known.select((pl.col("effective") / pl.col("rows")).median()).item()
-    blocks = known["blocks"].max() or 0
     return (
-        "Missing share and distribution are of the whole history after the warm-up. KS: one year of a slow feature holds "
-        "few independent values, so drift is what exceeds that of the training years among themselves. Rank correlations "
-        f"(Spearman) are of the training part alone (until {findings.train_until:%Y-%m-%d}), with the excursions and "
-        f"result of a fresh long; a short’s are its mirror image. Labels of {findings.horizon_bars} bars overlap: errors "
-        f"are clustered by blocks of {BLOCK_HORIZONS * findings.horizon_bars} bars ({blocks} of them), and a row is worth "
+        "Missing share and distribution are of the whole history after the warm-up. KS: one year of a slow feature "
+        "holds few independent values, so drift is what exceeds that of the training years among themselves. Rank "
+        f"correlations (Spearman) are of the training part alone (until {findings.train_until:%Y-%m-%d}), with the "
+        "excursions and the result of a fresh long; a short’s are its mirror image. Labels of "
+        f"{findings.horizon_bars} bars overlap: errors are clustered by blocks of "
+        f"{BLOCK_HORIZONS * findings.horizon_bars} bars ({findings.blocks} of them), and a row is worth "
         f"{'–' if worth is None else f'{worth:.2f}'} independent ones in the median. <b>Bold</b>: beyond "
-        f"{findings.threshold:.1f} errors, which chance alone brings about anywhere in the table in 5 % of such tables."
+        f"{findings.threshold:.1f} errors, which chance alone brings about anywhere in the table in at most 5 % of "
+        "such tables."
     )
 
 
@@ -127,8 +135,10 @@ def figure(value: float | None) -> str:
     """Few digits, so that columns can be compared."""
     if value is None or not math.isfinite(value):
         return "–"
+    if value == 0.0:
+        return "0"
     size = abs(value)
-    text = f"{value:.1e}" if 0 < size < 5e-5 or size >= 1e5 else f"{value:.{4 if size < 0.01 else 3 if size < 10 else 1}f}"
+    text = f"{value:.1e}" if size < 5e-5 or size >= 1e5 else f"{value:.{4 if size < 0.01 else 3 if size < 10 else 1}f}"
     return text.replace("-", "−")
 
 
@@ -170,4 +180,6 @@ def _data(shown: pl.DataFrame, findings: Findings) -> str:
     for name, *rest in findings.yearly.select("feature", *YEAR_COLUMNS).iter_rows():
         year, training, rows, missing, *numbers = rest
         years[name].append([year, training, rows, f"{100 * missing:.1f} %", *(figure(number) for number in numbers)])
-    return json.dumps({"values": values, "years": years}, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    return json.dumps({"values": values, "years": years}, separators=(",", ":"), ensure_ascii=False).replace(
+        "<", "\\u003c"
+    )

@@ -23,6 +23,22 @@ _PROFILE_WARM_UP = 19  # of the volume that `features.levels.profile` feeds its 
 _NOTHING = 1e-12  # a volume that no bin shows
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bars with all features, in time order; the first `lead` rows only serve what looks back and are not drawn."""
+
+    symbol: str
+    frame: pl.DataFrame
+    lead: int
+    interval_us: int
+    trades: pl.DataFrame | None
+
+    @property
+    def shown(self) -> pl.DataFrame:
+        """The rows that are drawn."""
+        return self.frame.slice(self.lead)
+
+
 def _run(graph: Graph, bars: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
     columns = {name: bars[name].to_numpy() for name in (*_PRICES, "volume")}
     return graph.run(columns, bars["ts"].dt.epoch("us").to_numpy())
@@ -119,7 +135,9 @@ def trades(table: pl.DataFrame, times: pl.Series) -> pl.DataFrame:
     rows = pl.DataFrame({"ts": times, "row": np.arange(len(times))})
     first, last = times[0], times[-1]
     mine = table.filter(
-        (pl.col("policy") == "product") & (pl.col("mode") == "pessimistic") & (pl.col("entry_ts") <= last)
+        (pl.col("policy") == "product")
+        & (pl.col("mode") == "pessimistic")
+        & (pl.col("entry_ts") <= last)
         & (pl.col("exit_ts") >= first)
     )
     away = pl.col("side") * pl.col("stop_distance")

@@ -25,7 +25,9 @@ def table() -> pl.DataFrame:
     holes[rng.random(N) < 0.1] = np.nan
     holes[700] = np.inf
     frame = pl.DataFrame({"ts": ts, "wandering": wandering, "holes": holes, "constant": np.ones(N)})
-    return frame.with_columns(steps=pl.Series(np.floor(3 * rng.normal(size=N))), ts=pl.col("ts").dt.cast_time_unit("us"))
+    return frame.with_columns(
+        steps=pl.Series(np.floor(3 * rng.normal(size=N))), ts=pl.col("ts").dt.cast_time_unit("us")
+    )
 
 
 NAMES = ("wandering", "holes", "constant", "steps")
