@@ -62,12 +62,15 @@ def correlations(table: pl.LazyFrame, names: Sequence[str], labels: pl.DataFrame
     """
     blocks = labels.with_row_index("row").select("ts", *LABELS, block=pl.col("row") // (BLOCK_HORIZONS * horizon_bars))
     out = []
+    known, ranked = pl.Series(dtype=pl.Boolean), pl.DataFrame()
     for frame in _batches(table, names):
         joined = blocks.join(frame, on="ts", how="inner", maintain_order="left")
         for name in frame.columns[1:]:
-            values = joined.filter(pl.col(name).is_finite())
-            for label in LABELS:
-                out.append({"feature": name, "label": label} | _spearman(values, name, label))
+            finite = joined[name].is_finite().fill_null(False)
+            if not finite.equals(known):  # most features of a family are known on the same rows
+                known, ranked = finite, _standard_ranks(joined.select("block", *LABELS).filter(finite), LABELS)
+            values = ranked.with_columns(_standard_ranks(joined.select(name).filter(finite), [name])[name].alias("x"))
+            out += [{"feature": name, "label": label} | _regression(values, label) for label in LABELS]
     schema = {"feature": pl.String, "label": pl.String, "rows": pl.Int64, "blocks": pl.Int64}
     return pl.DataFrame(out, schema | {"rho": pl.Float64, "se": pl.Float64, "effective": pl.Float64})
 
@@ -111,18 +114,19 @@ def _drift(values: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"year": years, "ks": row}, {"year": pl.Int32, "ks": pl.Float64})
 
 
-def _spearman(values: pl.DataFrame, name: str, label: str) -> dict[str, float | int | None]:
-    def standard(column: str) -> pl.Expr:
-        ranks = pl.col(column).rank()
-        return (ranks - ranks.mean()) / ranks.std(ddof=0)
+def _standard_ranks(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The frame with average ranks of mean 0 and standard deviation 1 in place of the columns."""
+    ranks = frame.with_columns(pl.col(columns).rank())
+    return ranks.with_columns((pl.col(columns) - pl.col(columns).mean()) / pl.col(columns).std(ddof=0))
 
-    ranks = values.select("block", x=standard(name), y=standard(label))
-    blocks = ranks["block"].n_unique()
+
+def _regression(ranks: pl.DataFrame, label: str) -> dict[str, float | int | None]:
+    x, y, blocks = pl.col("x"), pl.col(label), ranks["block"].n_unique()
     found: dict[str, float | int | None] = {"rows": ranks.height, "blocks": blocks}
-    rho = ranks.select((pl.col("x") * pl.col("y")).mean()).item()
+    rho = ranks.select((x * y).mean()).item()
     if blocks < 2 or rho is None or rho != rho:
         return found | {"rho": None, "se": None, "effective": None}
-    score = ranks.group_by("block").agg((pl.col("x") * (pl.col("y") - rho * pl.col("x"))).sum().alias("sum"))
+    score = ranks.group_by("block").agg((x * (y - rho * x)).sum().alias("sum"))
     variance = score.select(pl.col("sum").pow(2).sum()).item() / ranks.height**2 * blocks / (blocks - 1)
     effective = (1 - rho**2) / variance if variance > 0 else None
     return found | {"rho": rho, "se": variance**0.5, "effective": effective}

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from features.families import FAMILIES, FeatureParams
 from features.labels import LabelParams
@@ -92,7 +93,7 @@ def examine(symbol: str, split: SplitParams, horizon_bars: int) -> Findings:
     labels = rows.select("ts", "mae", "mfe", "final").sort("ts").collect(engine="streaming")
     overall, yearly, related = [], [], []
     family_of: dict[str, str] = {}
-    for family in FAMILIES:
+    for family in tqdm(FAMILIES, desc="features", unit="family"):
         table, warm_up = features_of(family, symbol)
         parts = distributions(table, warm_up, cut)
         overall.append(parts[0])
