@@ -18,6 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from features.families import FAMILIES, FeatureParams
 from features.labels import LabelParams
+from features.store import GRAPH, table_path
 from inference import Graph
 from pipelines.atomic import write_text
 from pipelines.feature_statistics import correlations, distributions
@@ -42,8 +43,9 @@ def scan(path: Path, symbol: str) -> pl.LazyFrame:
 
 def features_of(family: str, symbol: str) -> tuple[pl.LazyFrame, dict[str, int]]:
     """A family's table of a symbol, and its features (net inputs) with the bars before each can be finite."""
-    table = scan(Path(f"data/features/{family}.parquet"), symbol)
-    graph = Graph(json.loads(Path(f"data/features/{family}.json").read_text(encoding="utf-8")), symbol)
+    folder = Path("data/features") / family
+    table = scan(table_path(folder, symbol), symbol)
+    graph = Graph(json.loads((folder / GRAPH).read_text(encoding="utf-8")), symbol)
     return table, {name: graph.warm_up[name] for name in graph.data["features"]}
 
 
@@ -74,7 +76,7 @@ def load_span(symbol: str, begin: dt.datetime | None, end: dt.datetime | None, l
         part = table.filter(inside).drop("symbol").collect(engine="streaming")
         if part.height != frame.height:
             raise ValueError(
-                f"data/features/{family}.parquet: must have a row for each of the span's {frame.height} bars, was "
+                f"data/features/{family}: must have a row for each of the span's {frame.height} bars, was "
                 f"{part.height}; run `dvc repro`"
             )
         frame = frame.join(part, on="ts", how="left", maintain_order="left")

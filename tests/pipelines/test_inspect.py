@@ -52,7 +52,7 @@ def page(project: Path) -> str:
 
 def test_the_page_stands_alone_and_shows_all_features(page: str, project: Path) -> None:
     assert re.search(r'<(script|link|img)[^>]+(src|href)="?http', page) is None
-    names = [n for f in FAMILIES for n in json.loads((project / f"data/features/{f}.json").read_text())["features"]]
+    names = [n for f in FAMILIES for n in json.loads((project / f"data/features/{f}/graph.json").read_text())["features"]]
     assert sorted(re.findall(r'<tr data-name="([^"]+)"', page)) == sorted(names)
     assert page.count("<option") == len(names)
     assert len(page.encode()) < 6e6
@@ -77,7 +77,7 @@ def test_correlations_are_those_of_fresh_training_labels(project: Path) -> None:
     # So that one side's correlations say the other's.
     assert long["mae"].equals(short["mfe"])
     assert long["final"].equals(-short["final"])
-    table = pl.read_parquet("data/features/exhaustion.parquet").filter(pl.col("symbol") == "A")
+    table = pl.read_parquet("data/features/exhaustion/A.parquet")
     rows = long.filter(pl.col("end_ts").dt.replace_time_zone(None) <= cut).join(table, on="ts")
     rows = rows.filter(pl.col("rsi").is_finite())
     for label in ("mae", "mfe", "final"):
@@ -104,7 +104,7 @@ def test_impossible_spans_are_refused(project: Path, arguments: list[str], messa
         inspect.main(arguments)
 
 
-@pytest.mark.parametrize("path", ["data/checked/bars.parquet", "data/features/levels.parquet", "data/labels.parquet"])
+@pytest.mark.parametrize("path", ["data/checked/bars.parquet", "data/features/levels/A.parquet", "data/labels.parquet"])
 def test_a_stage_that_has_not_run_is_named(project: Path, path: str) -> None:
     (project / path).rename(project / "away")
     try:
@@ -115,11 +115,11 @@ def test_a_stage_that_has_not_run_is_named(project: Path, path: str) -> None:
 
 
 def test_features_of_other_bars_are_refused(project: Path) -> None:
-    path = project / "data/features/levels.parquet"
+    path = project / "data/features/levels/A.parquet"
     whole = pl.read_parquet(path)
     whole.filter(pl.col("ts") < whole["ts"].max()).write_parquet(path)
     try:
-        with pytest.raises(ValueError, match=r"levels\.parquet: must have a row for each"):
+        with pytest.raises(ValueError, match=r"levels: must have a row for each"):
             inspect.main(["A"])
     finally:
         whole.write_parquet(path)

@@ -11,6 +11,7 @@ from features.divergence import divergences
 from features.exhaustion import rsi
 from features.families import FAMILIES, FeatureParams
 from features.graph import to_data
+from features.store import read_family
 from inference import Graph
 from pipelines import overlays
 from pipelines.params import section
@@ -35,8 +36,9 @@ def params(folder: Path) -> FeatureParams:
 @pytest.fixture(scope="module")
 def frame(folder: Path) -> pl.DataFrame:
     """All bars of one symbol with all features."""
-    tables = [folder / "data/checked/bars.parquet", *(folder / f"data/features/{name}.parquet" for name in FAMILIES)]
-    first, *rest = (pl.read_parquet(table).filter(pl.col("symbol") == SYMBOL).drop("symbol") for table in tables)
+    bars = pl.read_parquet(folder / "data/checked/bars.parquet")
+    families = (read_family(folder / "data/features" / name) for name in FAMILIES)
+    first, *rest = (table.filter(pl.col("symbol") == SYMBOL).drop("symbol") for table in (bars, *families))
     for each in rest:
         first = first.join(each, on="ts")
     return first
