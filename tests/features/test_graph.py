@@ -120,6 +120,18 @@ def test_no_feature_looks_ahead() -> None:
             assert values[:cut].tobytes() == whole[name][:cut].tobytes(), name
 
 
+def test_two_ages_of_one_series_both_see_the_past_alone() -> None:
+    """A block in which one node has read the series to its end hides nothing and shows no future to the next node."""
+    bars, ts = handmade.random_bars(60)
+    times, values = ts[::4] + handmade.DAY + 5, np.arange(15.0)
+    data = to_data({"week": as_of("s", 7.0), "days": as_of("s", 2.5)}, [], handmade.DAY)
+    out = Graph(data).run(bars, ts, {"s": (times, values)})
+    for name, age in (("week", 7.0), ("days", 2.5)):
+        for i, close in enumerate(ts + handmade.DAY):
+            known = [v for t, v in zip(times, values, strict=True) if close - age * handmade.DAY <= t <= close]
+            assert np.array_equal(out[name][i], known[-1] if known else np.nan, equal_nan=True), (name, i)
+
+
 def test_features_do_not_depend_on_the_price_level() -> None:
     """Net inputs are ratios: prices in cents or in thousands give the same features."""
     graph = handmade.small_graph()
