@@ -19,6 +19,10 @@ MINUTE = 60_000_000
 LEVEL_DEPENDENT = {
     f"round_{name}": "people see round numbers in the currency's own figures, so that is where orders gather"
     for name in ("below_distance", "above_distance", "major_below_distance", "major_above_distance")
+} | {
+    f"hunt_{side}_{figure}": "some of the pools that hunts sweep lie at round numbers"
+    for side in ("low", "high")
+    for figure in ("rate", "depth", "age")
 }
 
 
