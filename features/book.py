@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from features.expression import Expr, as_of, maximum, minimum, ratio, where
-from features.liquidity import held
+from features.scaling import held
 from inference.book import depth_names
 
 

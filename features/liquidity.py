@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from features.divergence import value_when
 from features.expression import Expr, bar, maximum, minimum, ratio, where
-
-
-def held(x: Expr, cap: float) -> Expr:
-    """x, held inside ±cap."""
-    return minimum(maximum(x, -cap), cap)
+from features.scaling import deviation, held
+from features.volatility_ranges import root_mean_square
 
 
 def money() -> Expr:
@@ -57,12 +54,11 @@ def price_impact(ret: Expr, flow: Expr, sigma: Expr, window: int) -> Expr:
     lambda, in Hasbrouck's (2009, Journal of Finance 64, section II.C) square-root form. Within ±5; 0 where flow hardly
     varies. Warm-up: window - 1 bars after the first return.
     """
-    square = (flow * flow).rolling_mean(window)
-    deviation = flow.rolling_std(window)
-    variance = deviation * deviation * ((window - 1.0) / window)
+    spread = deviation(flow, window)
+    variance = spread * spread * ((window - 1.0) / window)
     covariance = (ret * flow).rolling_mean(window) - ret.rolling_mean(window) * flow.rolling_mean(window)
-    slope = ratio(covariance, variance * (variance > 1e-9 * square))
-    return held(ratio(slope * square.sqrt(), sigma), 5.0)
+    slope = ratio(covariance, variance)
+    return held(ratio(slope * root_mean_square(flow, window), sigma), 5.0)
 
 
 def money_flow(window: int) -> Expr:

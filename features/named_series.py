@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.expression import Expr, as_of, bar, ratio
-from features.liquidity import held
+from features.scaling import deviation, held, score
+from features.volatility_ranges import root_mean_square
 from inference.checks import number_in, whole_in
 
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
@@ -51,12 +52,10 @@ def series_features(p: SeriesParams) -> dict[str, Expr]:
     near 0 and 1. All over window_bars; 0 (rank 0.5) where x does not vary. Warm-up: window_bars - 1, or shift_bars.
     """
     x, n = as_of(p.name, p.max_age_days), p.window_bars
-    size, deviation = (x * x).rolling_mean(n).sqrt(), x.rolling_std(n)
-    spread = deviation * (deviation > 1e-9 * size)  # below that it is rounding
     return {
-        f"{p.name}_level": ratio(x, x.abs() + size),
-        f"{p.name}_score": held(ratio(x - x.rolling_mean(n), spread), 5.0),
-        f"{p.name}_shift": held(ratio(x - x.lag(p.shift_bars), spread), 5.0),
+        f"{p.name}_level": ratio(x, x.abs() + root_mean_square(x, n)),
+        f"{p.name}_score": score(x, n),
+        f"{p.name}_shift": held(ratio(x - x.lag(p.shift_bars), deviation(x, n)), 5.0),
         f"{p.name}_rank": x.rolling_rank(n),
         f"{p.name}_staleness": staleness(p.name, p.max_age_days),
     }

@@ -8,7 +8,8 @@ from __future__ import annotations
 from features.divergence import divergences, fading
 from features.exhaustion import ExhaustionParams, efficiency
 from features.expression import Expr, as_of, bar, maximum, ratio, where
-from features.liquidity import held, money, price_impact
+from features.liquidity import money, price_impact
+from features.scaling import held, score
 from features.volatility import log_return
 
 THIS_BAR_DAYS = 1.0 / 86_400.0  # a second: the number of this bar and no earlier one
@@ -17,12 +18,6 @@ THIS_BAR_DAYS = 1.0 / 86_400.0  # a second: the number of this bar and no earlie
 def of_this_bar(name: str) -> Expr:
     """The series' value that came at this bar's close or up to a second before; missing where there is none."""
     return as_of(name, THIS_BAR_DAYS)
-
-
-def score(x: Expr, window: int) -> Expr:
-    """(x - mean) / standard deviation over the window, within ±5; 0 where x hardly varies. Warm-up: window - 1 bars."""
-    mean, deviation = x.rolling_mean(window), x.rolling_std(window)
-    return held(ratio(x - mean, deviation * (deviation > 1e-9 * mean.abs())), 5.0)
 
 
 def taker_share(taker: Expr) -> Expr:

@@ -92,6 +92,13 @@ def test_impact_is_0_where_flow_does_not_vary() -> None:
     bars, ts = handmade.random_bars(60)
     x = compute(price_impact(log_return(), constant(3.0) + 0.0 * log_return(), constant(0.01), N), (bars, ts))
     assert (x[N:] == 0.0).all()
+    bars, ts = handmade.random_bars(2000)
+    still = (np.arange(2000) // 40) % 2 == 1
+    bars["volume"][still] = np.repeat(bars["volume"][::40], 40)[still]
+    x = compute(price_impact(log_return(), bar("volume"), constant(1e-12), N), (bars, ts))
+    for t in range(N, 2000):
+        if still[t - N + 1 : t + 1].all():
+            assert x[t] == 0.0, t
 
 
 def test_impact_is_capped() -> None:

@@ -26,7 +26,7 @@ def formulas(x: np.ndarray, n: int, k: int) -> pl.DataFrame:
     std = s.rolling_std(n)
 
     def scaled(change: pl.Expr) -> pl.Expr:
-        return pl.when(std > 1e-9 * (s * s).rolling_mean(n).sqrt()).then((change / std).clip(-5, 5)).otherwise(0.0)
+        return pl.when(std > 1e-6 * (s * s).rolling_mean(n).sqrt()).then((change / std).clip(-5, 5)).otherwise(0.0)
 
     def rank(window: pl.Series) -> float:
         values = window.to_numpy()
@@ -52,6 +52,19 @@ def test_figures_are_polars() -> None:
         np.testing.assert_allclose(ours[N:], expected[name].to_numpy()[N:], rtol=1e-7, atol=1e-9, err_msg=name)
     assert (out["s_score"][145:160] == 0.0).all()
     assert (out["s_staleness"] == 0.0).all()
+
+
+def test_rounding_is_no_deviation() -> None:
+    """After the values have stopped moving, neither score nor shift may grow out of the last bits."""
+    bars, ts = handmade.random_bars(2000)
+    rng = np.random.default_rng(0)
+    still = (np.arange(2000) // 60) % 2 == 1
+    x = np.where(still, np.repeat(rng.normal(0, 1, 40), 60)[:2000], rng.normal(0, 1, 2000))
+    params = SeriesParams("s", 1.0, N, N + 15)  # the shift reaches back to when they moved
+    out = Graph(to_data(series_features(params), [], DAY)).run(bars, ts, {"s": (ts + DAY, x)})
+    for t in range(N, 2000):
+        if still[t - N + 1 : t + 1].all():
+            assert out["s_score"][t] == out["s_shift"][t] == 0.0
 
 
 def test_staleness_counts_the_quarters_of_the_age() -> None:
