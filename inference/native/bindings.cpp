@@ -8,6 +8,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "book.hpp"
 #include "engine.hpp"
 #include "labels.hpp"
 #include "replay.hpp"
@@ -300,6 +301,25 @@ NB_MODULE(_native, m) {
         .def(
             "restore", [](Engine& self, nb::bytes bytes) { self.restore(std::string(bytes.c_str(), bytes.size())); },
             "state"_a);
+
+    using Levels = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+    m.def("book_names", [] { return std::vector<std::string>(BOOK_FIGURES.begin(), BOOK_FIGURES.end()); });
+    m.def(
+        "book_figures",
+        [](Levels bid_price, Levels bid_quantity, Levels ask_price, Levels ask_quantity, Doubles ranges_bp) {
+            const std::size_t n = bid_price.shape(0), width = BOOK_FIGURES.size() + 2 * ranges_bp.shape(0);
+            std::vector<double> out(n * width);
+            const auto side = [n](const Levels& price, const Levels& quantity) {
+                if (price.shape(0) != n || quantity.shape(0) != n || price.shape(1) != quantity.shape(1))
+                    throw BarError(message("book", "must have a quantity for each price", "not so",
+                                           "pass arrays of one shape per side"));
+                return BookSide{price.data(), quantity.data(), price.shape(1)};
+            };
+            book_table(side(bid_price, bid_quantity), side(ask_price, ask_quantity), n, ranges_bp.data(),
+                       ranges_bp.shape(0), out.data());
+            return numpy(std::move(out), {n, width});
+        },
+        "bid_price"_a, "bid_quantity"_a, "ask_price"_a, "ask_quantity"_a, "ranges_bp"_a);
 
     m.def("stop_steps", [] { return names_of(STOP_STEPS); });
     m.def("target_steps", [] { return names_of(TARGET_STEPS); });
