@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import excursion, exhaustion, levels, timeframes, volatility
+from features import cross, excursion, exhaustion, levels, timeframes, volatility
+from features.cross import CrossParams
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr
@@ -27,6 +28,7 @@ class FeatureParams:
     exhaustion: ExhaustionParams
     levels: LevelsParams
     timeframes: TimeframesParams
+    cross: CrossParams
 
 
 Returns = Mapping[str, NDArray[np.float64]]
@@ -60,5 +62,6 @@ FAMILIES = {
         Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
         Family("levels", lambda p, _: levels.expressions(p.levels, p.volatility), levels.AUXILIARY),
         Family("timeframes", lambda p, _: timeframes.expressions(p.timeframes), timeframes.AUXILIARY),
+        Family("cross", lambda p, _: cross.expressions(p.cross), cross.AUXILIARY),
     )
 }

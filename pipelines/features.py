@@ -39,10 +39,15 @@ def main(family: str) -> None:
     params, split = section("features", FeatureParams), section("split", SplitParams)
     bars = bars_by_symbol(pl.read_parquet("data/checked/bars.parquet"))
     series = pl.read_parquet("data/checked/series.parquet")
-    graph = FAMILIES[family].graph(params, training_returns(bars, split), bar_interval_us(bars))
+    interval = bar_interval_us(bars)
+    graph = FAMILIES[family].graph(params, training_returns(bars, split), interval)
     names = Graph(graph).series
+
+    def run(each: Bars) -> pl.DataFrame:
+        return columns(graph, each, series_for(series, bars, each.symbol, names, interval))
+
     with ThreadPoolExecutor() as pool:  # the engine lets go of the interpreter while it runs
-        parts = list(pool.map(lambda each: columns(graph, each, series_for(series, each.symbol, names)), bars.values()))
+        parts = list(pool.map(run, bars.values()))
     write_parquet(pl.concat(parts), f"data/features/{family}.parquet")
     write_json(graph, f"data/features/{family}.json")
     print(f"{family}: {len(graph['features'])} features, {len(graph['nodes'])} nodes, {sum(map(len, parts)):,} rows")
