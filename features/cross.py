@@ -148,7 +148,7 @@ def beta(correlated: Expr, m: Moments) -> Expr:
 
 
 def relative_strength(pair: Pair, m: Moments, bars: int) -> Expr:
-    """sum(x - y) / sqrt(bars E[x^2]) over `bars` pairs: own return less the other's, in own deviations of the span.
+    """sum(x - y) / sqrt(bars E[x^2]) over `bars` pairs: own return less the other's, in deviations of its own.
 
     Within -5 and 5; 0 where nothing moved (Levy 1967, Journal of Finance 22, compares returns likewise).
     """
