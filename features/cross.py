@@ -143,7 +143,7 @@ def shrunk(raw: Expr, target: Expr, symbol: str, p: CrossParams) -> Expr:
 
 
 def beta(correlated: Expr, m: Moments) -> Expr:
-    """correlation sqrt(E[x^2] / E[y^2]): own return per return of the other, within -5 and 5; 0 where it stood still."""
+    """correlation sqrt(E[x^2] / E[y^2]): own return per return of the other, within -5 and 5; 0 where it stood."""
     return clipped(ratio(correlated * m.own.sqrt(), m.other.sqrt()), MAX_BETA)
 
 
