@@ -20,11 +20,10 @@ from features.volatility_models import (
     OPTIONAL,
     Models,
     egarch,
+    egarch_horizon,
     garch_horizon,
     gjr,
     har,
-    regime_horizon,
-    turbulent_probability,
 )
 from features.volatility_models import fit_garch as fit
 from features.volatility_ranges import (
@@ -41,6 +40,12 @@ from features.volatility_ranges import (
     root_mean_square,
     true_range,
     yang_zhang,
+)
+from features.volatility_regimes import (
+    regime_horizon,
+    three_probabilities,
+    three_regime_horizon,
+    turbulent_probability,
 )
 from inference.checks import number_in, whole_in
 
@@ -74,6 +79,7 @@ class VolatilityParams:
     ewma_decay: float = 0.94
     horizon_bars: int = 10
     models: tuple[str, ...] = OPTIONAL
+    regimes: int = 2
     regime_fit_bars: int = 10_000
     implied: str = "vix"
     implied_max_age_days: float = 5.0
@@ -87,6 +93,7 @@ class VolatilityParams:
             whole_in("features.volatility.realised_bars", bars, 2, 100_000, "5, 22 and 66")
         number_in("features.volatility.ewma_decay", self.ewma_decay, 0.5, 0.9999, "0.94 for daily bars")
         whole_in("features.volatility.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
+        whole_in("features.volatility.regimes", self.regimes, 2, 3, "2")
         whole_in("features.volatility.regime_fit_bars", self.regime_fit_bars, 100, 1_000_000, "10000")
         number_in(
             "features.volatility.implied_max_age_days", self.implied_max_age_days, 0.01, 365, "5 for daily values"
@@ -131,7 +138,7 @@ def volatility_of_volatility(p: VolatilityParams) -> Expr:
 
 def fit_models(p: VolatilityParams, returns: Mapping[str, NDArray[np.float64]]) -> Models:
     """Constants of GARCH and of `p.models`, by model, fitted on the training returns. Raises ValueError."""
-    return volatility_models.fit(p.models, returns, p.realised_bars, p.horizon_bars, p.regime_fit_bars)
+    return volatility_models.fit(p.models, returns, p.realised_bars, p.horizon_bars, p.regimes, p.regime_fit_bars)
 
 
 def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
@@ -187,11 +194,20 @@ def forecast(p: VolatilityParams, garch: Expr, constants: Models) -> dict[str, E
         out["gjr_log"] = log_ratio(variance.sqrt(), sigma)
         out["gjr_horizon_log"] = log_ratio(garch_horizon(variance, constants["gjr"], p.horizon_bars).sqrt(), sigma)
     if "egarch" in constants:
-        out["egarch_log"] = log_ratio(egarch(ret, constants["egarch"]).sqrt(), sigma)
+        variance = egarch(ret, constants["egarch"])
+        out["egarch_log"] = log_ratio(variance.sqrt(), sigma)
+        ahead = egarch_horizon(variance, constants["egarch"], p.horizon_bars)
+        out["egarch_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
     if "regime" in constants:
-        probability = turbulent_probability(ret, constants["regime"])
+        fitted = constants["regime"]
+        if p.regimes == 2:
+            probability = turbulent_probability(ret, fitted)
+            ahead = regime_horizon(probability, fitted, p.horizon_bars)
+        else:
+            states = three_probabilities(ret, fitted)
+            out["middle_probability"], probability = states[1:]
+            ahead = three_regime_horizon(states, fitted, p.horizon_bars)
         out["turbulent_probability"] = probability
-        ahead = regime_horizon(probability, constants["regime"], p.horizon_bars)
         out["regime_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
     if "har" in constants:
         out["har_horizon_log"] = log_ratio(har(ret, constants["har"], p.realised_bars), sigma)
