@@ -1,9 +1,10 @@
 """Volatility: how far the price moves by itself, at several speeds, from closes, ranges, gaps and models.
 
 Auxiliary outputs: `sigma` (EWMA forecast of the next bar's return standard deviation, fraction of price: the unit of
-all distances), `garch_sigma` (the GARCH forecast of the same), `atr` (price units). Features are ratios to `sigma`, so
-that one net serves symbols and eras of any level. What is measured stands in volatility_ranges.py, what is fitted in
-volatility_models.py.
+all distances), `garch_sigma` (the GARCH forecast of the same), `atr` (price units), `seasonal_sigma` (`sigma` times the
+seasons of the bar to come). Features are ratios to `sigma`, so that one net serves symbols and eras of any level. What
+is measured stands in volatility_ranges.py, what the clock says in volatility_clock.py, what is fitted in
+volatility_models.py and volatility_regimes.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from features import volatility_models
 from features.expression import Expr, as_of, bar, maximum
+from features.volatility_clock import gap_variances, seasons
 from features.volatility_models import (
     OPTIONAL,
     Models,
@@ -49,7 +51,7 @@ from features.volatility_regimes import (
 )
 from inference.checks import number_in, whole_in
 
-AUXILIARY = ("sigma", "garch_sigma", "atr")
+AUXILIARY = ("sigma", "garch_sigma", "atr", "seasonal_sigma")
 
 __all__ = [
     "AUXILIARY",
@@ -77,6 +79,9 @@ class VolatilityParams:
     slow_bars: int = 100
     realised_bars: tuple[int, ...] = (5, 22, 66)
     ewma_decay: float = 0.94
+    day_slots: int = 0
+    week_slots: int = 7
+    season_decay: float = 0.99
     horizon_bars: int = 10
     models: tuple[str, ...] = OPTIONAL
     regimes: int = 2
@@ -92,6 +97,10 @@ class VolatilityParams:
         for bars in self.realised_bars:
             whole_in("features.volatility.realised_bars", bars, 2, 100_000, "5, 22 and 66")
         number_in("features.volatility.ewma_decay", self.ewma_decay, 0.5, 0.9999, "0.94 for daily bars")
+        for name in ("day_slots", "week_slots"):
+            if getattr(self, name) != 0:
+                whole_in(f"features.volatility.{name}", getattr(self, name), 2, 10_000, "0 for none, 24 and 7")
+        number_in("features.volatility.season_decay", self.season_decay, 0.0, 0.9999, "0.99 for a week's slots")
         whole_in("features.volatility.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
         whole_in("features.volatility.regimes", self.regimes, 2, 3, "2")
         whole_in("features.volatility.regime_fit_bars", self.regime_fit_bars, 100, 1_000_000, "10000")
@@ -165,7 +174,21 @@ def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
     if p.implied:
         implied = as_of(p.implied, p.implied_max_age_days) / (100.0 * p.bars_per_year**0.5)
         out["implied_ratio"] = implied / sigma
-    return out | measured(p) | forecast(p, garch, constants)
+    return out | measured(p) | clock(p) | forecast(p, garch, constants)
+
+
+def clock(p: VolatilityParams) -> dict[str, Expr]:
+    """Outputs of the clock: ln of each season's factor for the bar to come, and of each gap's deviation over sigma."""
+    sigma = ewma_sigma(p)
+    factors = seasons(log_return(), sigma, p.day_slots, p.week_slots, p.season_decay)
+    out = {f"{name}_log": factor.log() for name, factor in factors.items()}
+    expected = sigma
+    for factor in factors.values():
+        expected = expected * factor
+    out["seasonal_sigma"] = expected
+    for kind, variance in gap_variances(p.window_bars, p.ewma_decay).items():
+        out[f"{kind}_gap_log"] = log_ratio(variance.sqrt(), sigma)
+    return out
 
 
 def measured(p: VolatilityParams) -> dict[str, Expr]:

@@ -165,7 +165,8 @@ def _log_mean_exp(b: float, alpha: float, gamma: float) -> float:
 def _egarch_polynomial(c: dict[str, float], horizon: int) -> tuple[float, list[float]]:
     """Centre of ln h, and the coefficients in (ln h - centre) / EGARCH_RANGE, lowest power first."""
     centre = c["omega"] / (1.0 - c["beta"]) if c["beta"] < 1.0 else float(np.log(c["start"]))
-    fitted = chebyshev.chebinterpolate(lambda u: egarch_log_mean(centre + EGARCH_RANGE * u, c, horizon), EGARCH_DEGREE)
+    u = chebyshev.chebpts1(EGARCH_DEGREE + 1)
+    fitted = chebyshev.chebfit(u, egarch_log_mean(centre + EGARCH_RANGE * u, c, horizon), EGARCH_DEGREE)
     return centre, [float(x) for x in chebyshev.cheb2poly(fitted)]
 
 

@@ -46,8 +46,8 @@ def fit_regimes(returns: Returns, last: int, states: int = 2) -> Constants:
         distinct = sigma[0] > 0.0 and all(high > MIN_REGIME_RATIO * low for low, high in pairwise(sigma))
         if not result.mle_retvals["converged"] or not distinct:
             raise ValueError(
-                f"features.volatility: the returns of {symbol} must show {COUNTS[states]} regimes of variance, was a fit with "
-                f"deviations {', '.join(f'{each * scale:.2g}' for each in sigma)} (converged: "
+                f"features.volatility: the returns of {symbol} must show {COUNTS[states]} regimes of variance, was a "
+                f"fit with deviations {', '.join(f'{each * scale:.2g}' for each in sigma)} (converged: "
                 f"{result.mle_retvals['converged']}); take regime out of features.volatility.models, ask for fewer "
                 "regimes, or lengthen the training part"
             )

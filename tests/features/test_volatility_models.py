@@ -112,7 +112,7 @@ def test_the_egarch_forecast_to_the_horizon_equals_the_simulation_of_arch(close)
 
 
 def test_the_closed_form_of_egarch_equals_quadrature() -> None:
-    """Two steps ahead by Gauss-Hermite: E[h_2] = E[exp(omega + g(z) + beta ln h_1)], with the kink of |z| at 0."""
+    """Two steps ahead by the trapezoid rule: E[h_2] = E[exp(omega + g(z) + beta ln h_1)], with the kink of |z| at 0."""
     c = {"omega": -0.3, "alpha": 0.15, "gamma": -0.1, "beta": 0.97}
     z = np.linspace(-12, 12, 400_001)
     g = c["alpha"] * (np.abs(z) - np.sqrt(2 / np.pi)) + c["gamma"] * z
