@@ -35,7 +35,7 @@ def small_graph(implied: str = "", others: tuple[str, ...] = ()) -> dict[str, An
     """All families with short windows, models fitted on noise whose volatility moves; `others` of the family cross."""
     params = FeatureParams(
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, realised_bars=(4, 8, 16), implied=implied),
-        ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, peak_bars=12),
+        ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, regime_bars=10, peak_bars=12),
         ExhaustionParams(
             rsi_bars=5,
             adx_bars=5,
