@@ -54,7 +54,7 @@ def small_graph(implied: str = "", others: tuple[str, ...] = ()) -> dict[str, An
         LevelsParams(
             pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
         ),
-        TimeframesParams(interval_days=(2.0, 4.0), bars=2),
+        TimeframesParams(interval_days=(2.0, 4.0), bars=2, hurst_bars=20, dimension_bars=8),
         CrossParams(symbols=others, seed_bars=8, strength_bars=6, change_bars=5),
     )
     level = np.exp(0.5 * np.sin(np.arange(500) / 30))
