@@ -31,12 +31,14 @@ struct DominantCycle {
     static Settings examples() { return {{0}, {1}, {2}}; }
     static int warm_up(const std::vector<double>&) { return READY; }
 
-    explicit DominantCycle(const std::vector<double>& p) : output(static_cast<int>(p[0])) {}
-    double update(double x) {
+    using Reading = Output;
+
+    explicit DominantCycle(const std::vector<double>&) {}
+    bool update(double x) {
         std::copy_backward(price.begin(), price.end() - 1, price.end());
         price[0] = std::clamp(x, -1e100, 1e100);
         if (count <= READY) ++count;
-        if (count <= FIRST) return NaN;
+        if (count <= FIRST) return false;
         const double smooth = (4.0 * price[0] + 3.0 * price[1] + 2.0 * price[2] + price[3]) * 0.1;
         const double gain = 0.075 * period + 0.54;
         const double detrended = detrender.push(smooth, gain);
@@ -52,8 +54,10 @@ struct DominantCycle {
         const double bounded = std::clamp(std::max(std::min(found, 1.5 * period), 0.67 * period), 6.0, 50.0);
         period = 0.2 * bounded + 0.8 * period;
         smooth_period = 0.33 * period + 0.67 * smooth_period;
-        if (count <= READY) return NaN;
-        return output == 0 ? smooth_period : output == 1 ? in_phase : quadrature;
+        return count > READY;
+    }
+    double read(const Output& output) const {
+        return output.index == 0 ? smooth_period : output.index == 1 ? in_phase : quadrature;
     }
     template <class A>
     void state(A& archive) {
@@ -64,7 +68,7 @@ struct DominantCycle {
 
   private:
     static constexpr double TURN = 6.28318530717958647693;
-    int output, count = 0;
+    int count = 0;
     std::array<double, 4> price{};
     HilbertTransform detrender, quadrature_of, in_phase_ahead, quadrature_ahead;
     double i_before = 0.0, q_before = 0.0, real = 0.0, imaginary = 0.0, period = 0.0, smooth_period = 0.0;

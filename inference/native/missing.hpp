@@ -9,9 +9,9 @@ namespace ratchet {
 class OrElse final : public Node {
   public:
     explicit OrElse(const std::vector<double>& p) : value_(p[0]) {}
-    bool run(const double* const* in, double* out, std::size_t n, bool) override {
-        for (std::size_t i = 0; i < n; ++i) out[i] = std::isfinite(in[0][i]) ? in[0][i] : value_;
-        return true;
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
+        for (std::size_t i = 0; i < n; ++i) out[0]->buffer[i] = finite(in[0][i]) ? in[0][i] : value_;
+        out[0]->clean = true;
     }
     void save(Writer&) override {}
     void load(Reader&) override {}
@@ -24,6 +24,7 @@ inline std::vector<KernelInfo> missing_kernels() {
     return {{"or_else",
              "a, or `value` where a is missing",
              1,
+             false,
              {{"value", -1e300, 1e300, false}},
              {{0.0}, {-2.5}},
              [](const std::vector<double>&) { return 0; },

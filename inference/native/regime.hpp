@@ -75,7 +75,9 @@ struct RegimeProbability {
     }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit RegimeProbability(const std::vector<double>& p) : mu(p[0]), output(static_cast<std::size_t>(p[10])) {
+    using Reading = Output;
+
+    explicit RegimeProbability(const std::vector<double>& p) : mu(p[0]) {
         const auto share = [&p](std::size_t i, std::size_t other) { return p[i] / std::max(p[i] + p[other], 1.0); };
         const double a = share(4, 5), b = share(5, 4), c = share(6, 7), d = share(7, 6), e = share(8, 9),
                      f = share(9, 8);
@@ -89,7 +91,7 @@ struct RegimeProbability {
             half_precision[i] = 0.5 / (p[1 + i] * p[1 + i]);
         }
     }
-    double update(double r) {
+    bool update(double r) {
         const double shock = std::clamp(r - mu, -1e50, 1e50), squared = shock * shock;
         std::array<double, STATES> score{};
         for (std::size_t j = 0; j < STATES; ++j) {
@@ -101,14 +103,14 @@ struct RegimeProbability {
         double total = 0.0;
         for (std::size_t j = 0; j < STATES; ++j) total += probability[j] = std::exp(score[j] - best);
         for (double& each : probability) each /= total;
-        return probability[output];
+        return true;
     }
+    double read(const Output& output) const { return probability[output.index]; }
     template <class A>
     void state(A& archive) {
         archive(probability);
     }
     double mu;
-    std::size_t output;
     std::array<double, STATES * STATES> chain{};
     std::array<double, STATES> probability{}, log_sigma{}, half_precision{};
 };
