@@ -3,9 +3,11 @@
 #pragma once
 #include "arithmetic.hpp"
 #include "calendar.hpp"
+#include "cycle.hpp"
 #include "extrema.hpp"
 #include "indicators.hpp"
 #include "levels.hpp"
+#include "missing.hpp"
 #include "order_statistics.hpp"
 #include "pivots.hpp"
 #include "profile.hpp"
@@ -22,7 +24,7 @@ inline const std::vector<KernelInfo>& kernels() {
         std::vector<KernelInfo> list;
         for (auto family : {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels,
                             indicator_kernels, timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels,
-                            levels_kernels, profile_kernels, regime_kernels})
+                            levels_kernels, profile_kernels, regime_kernels, missing_kernels, cycle_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();

@@ -67,8 +67,8 @@ struct Resample {
     bool filled = false;
 };
 
-/// The last value that was not missing. The one kernel that the gate does not guard: standing in for what is missing is
-/// what it does.
+/// The last value that was not missing. Like those of missing.hpp not guarded by the gate: standing in for what is
+/// missing is what it does.
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
