@@ -12,11 +12,13 @@ from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
 from inference.replay import Costs
+from models.tracking import trained_nets
 from pipelines.atomic import write_parquet
 from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
+from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.replays import EQUITY, markets, replay_all, sweep
@@ -60,6 +62,11 @@ class EvaluateParams:
             )
 
 
+def model_name(engine: Engine) -> str:
+    """The beginnings of both nets' digests, by which MLflow finds their runs."""
+    return " + ".join(m["weights_sha256"][:8] for m in (engine.stop_manifest, engine.exit_manifest))
+
+
 def main() -> None:
     """Run the stage."""
     params = section("evaluate", EvaluateParams)
@@ -75,10 +82,11 @@ def main() -> None:
             raise ValueError(f"evaluate.entries: must give two or more in {name}, was fewer; change the rule or file")
     engine = Engine.load("artifacts/exports/stop.pt", "artifacts/exports/exit.pt", equity=EQUITY)
 
-    chosen = sweep(training, params.baselines, horizon, costs)
+    chosen, trials = sweep(training, params.baselines, horizon, costs)
     trades = replay_all(
         engine, test, chosen, series, params.notional_fraction, params.baselines.random_seed, horizon, costs
     )
+    trades = with_groups(trades, find_regimes(entries, volatility, cut.train_until), model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")
     facts = Facts(
         horizon_bars=horizon,
@@ -90,11 +98,12 @@ def main() -> None:
         chosen={name: setting for name, (setting, _) in chosen.items()},
         training_expectancy={name: profit for name, (_, profit) in chosen.items()},
         training_entries=sum(len(market.ids) for market in training),
+        product_trials=max(1, trained_nets()),
     )
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
-    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, reliability, FOLDER)
+    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, FOLDER)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,17 @@ from plotly.offline import get_plotlyjs
 from pipelines import charts
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
-from pipelines.report_tables import gap_table, pick, policies, scorecard, tile, worst_case, worst_trades
+from pipelines.report_tables import (
+    gap_table,
+    groups,
+    pick,
+    policies,
+    scorecard,
+    selection,
+    tile,
+    worst_case,
+    worst_trades,
+)
 from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 from pipelines.scorecard import FEW
 
@@ -38,7 +48,7 @@ def render(report: Outcome) -> str:
             f"most ({report.censored} cut off by the end of the data, left out). Costs per fill: taker "
             f"{1e4 * facts.costs.taker_fee:g} bp, maker {1e4 * facts.costs.maker_fee:g} bp, slippage "
             f"{1e4 * facts.costs.slippage:g} bp. Every trade has {100 * facts.notional_fraction:g} % of equity. Static "
-            f"exits were swept over {facts.training_entries:,} entries of the training part; the better one there, "
+            f"exits were swept over {facts.training_entries:,} entries of the training part; the best one there, "
             f"{NAMES[facts.best_static]} ({facts.chosen[facts.best_static].describe()}), is the baseline."
         ),
         tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
@@ -53,6 +63,11 @@ def render(report: Outcome) -> str:
         equity=plot(charts.equity(report.equity)),
         frontier=plot(charts.frontier(report.curves)),
         gaps=gap_table(gap_rows),
+        groups_note=f"Each group has its own interval; of many groups some differ by chance alone at "
+        f"{100 * facts.confidence:g} %. Regimes are thirds of the symbol's own GARCH volatility on the training part. "
+        "Ambiguous: the exit depends on which of two levels in one bar came first.",
+        groups=groups(report.groups),
+        selection=selection(report.selection),
         histogram=plot(charts.r_histogram(trades, facts.best_static)),
         exits=plot(charts.exits(trades)),
         excursions=plot(charts.excursions(product)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,15 @@ GROUPS = {
     "profit_capture": "How much of the move was kept",
     "slippage_stops": "What the fills cost, and how far they can be known",
     "stop_out_rate": "What the policy did",
+}
+GROUP_HEADS = {
+    "regime": "Volatility at the signal",
+    "symbol": "Symbol",
+    "side": "Side",
+    "weekday": "Weekday of the fill",
+    "hour": "Hour of the fill, UTC",
+    "model": "Model",
+    "reason": "Reason of the exit (known only afterwards)",
 }
 SHORT = {
     "expectancy_r": "mean R",
@@ -128,9 +138,19 @@ def worst_case(report: Outcome) -> str:
         open_risk = "–"
         if math.isfinite(w.portfolio_loss):
             open_risk = mark("met" if w.portfolio_loss <= PORTFOLIO_LIMIT else "not met", number(w.portfolio_loss, "%"))
-        cells = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), str(w.breaches), str(w.breaches_by_gap)]
+        cells = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), number(w.tail_loss, "%")]
+        cells += [str(w.breaches), str(w.breaches_by_gap)]
         body.append(_cells([*cells, open_risk, mark("met" if w.cascades == 0 else "not met", str(w.cascades))]))
-    heads = ["policy", "maximum loss", "without gaps", "breaches", "of them by gap", "open risk", "cascades of stops"]
+    heads = [
+        "policy",
+        "maximum loss",
+        "without gaps",
+        "mean of worst 5 %",
+        "breaches",
+        "by gap",
+        "open risk",
+        "cascades",
+    ]
     return _table(heads, body)
 
 
@@ -158,6 +178,61 @@ def policies(report: Outcome) -> str:
         rows = pick(report.rows(name), tuple(SHORT))
         body.append(_cells([NAMES[name], *(number(row["value"], row["unit"]) for row in rows)]))
     return _table(["policy", *SHORT.values()], body)
+
+
+def groups(table: pl.DataFrame) -> str:
+    """The product by group, and its paired difference from the best static baseline there."""
+    if table.is_empty():
+        return "<p>All trades are of one group.</p>"
+    body: list[str] = []
+    before = ""
+    for (dimension, _, name), rows in table.group_by("dimension", "group", "name", maintain_order=True):
+        if dimension != before:
+            body.append(f"<tr class=group><td colspan=9>{GROUP_HEADS[str(dimension)]}</td></tr>")
+            before = str(dimension)
+        of = {row["figure"]: _Row(row) for row in rows.iter_rows(named=True)}
+        r, bp = of["expectancy_r"], of["expectancy_bp"]
+        cells = [
+            html.escape(str(name)),
+            f"{rows['group_trades'][0]:,}",
+            f"{r.value} {r.interval}",
+            f"{bp.value} {bp.interval}",
+        ]
+        cells += [of[figure].value for figure in ("win_rate", "premature_rate", "ambiguity_rate")]
+        body.append(_cells([*cells, bp.paired if bp.baseline != "–" else "", mark(bp.versus)]))
+    heads = [
+        "group",
+        "trades",
+        "mean R",
+        "expectancy",
+        "win rate",
+        "premature",
+        "ambiguous",
+        "less best static",
+        "versus",
+    ]
+    return _table(heads, body)
+
+
+def selection(table: pl.DataFrame) -> str:
+    """What was chosen from how many, and what luck alone would have given."""
+    body = []
+    for row in table.iter_rows(named=True):
+        name = "all of these" if row["policy"] == "all" else NAMES[row["policy"]]
+        chances = ["–" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("deflated_sharpe", "overfitting")]
+        ratios = [f"{row[key]:.3f}".replace("-", "−") for key in ("sharpe", "luck")]
+        body.append(_cells([name, row["part"], f"{row['trials']:,}", f"{row['times']:,}", *ratios, *chances]))
+    heads = [
+        "chosen",
+        "part",
+        "of trials",
+        "instants",
+        "Sharpe ratio",
+        "best by luck",
+        "deflated Sharpe",
+        "overfitting",
+    ]
+    return _table(heads, body)
 
 
 def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 15) -> str:

@@ -52,6 +52,8 @@ BY_HAND = {
     "win_rate": 3 / 5,
     "r_at_target": 2.5,
     "win_rate_2r": 1 / 5,
+    "mfe_r": (0.5 + 0 + 5 + 4 + 0.51) / 2 / 5,
+    "mae_r": (2 + 3 + 0.5 + 0 + 1) / 2 / 5,
     "premature_rate": 1 / 5,
     "premature_of_stops": 1 / 3,
     "stop_effectiveness": 1 / 3,  # only the second would have lost more

@@ -36,6 +36,11 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     assert len(curves) == metrics["epochs"] == 4
     assert set(metrics["test"]["skill"]) == {"unconditional", "atr", "garch", "lightgbm"}
     assert metrics["dropped"]["non-finite"] > 0
+    for name, spread in metrics["seeds"]["skill"].items():  # two seeds: the product's net is one of them
+        first = metrics["test"]["skill"][name]["pinball"]["skill"]
+        assert first in (pytest.approx(spread["low"]), pytest.approx(spread["high"]))
+        assert spread["low"] < spread["mean"] < spread["high"]
+        assert spread["std"] == pytest.approx((spread["high"] - spread["low"]) / 2**0.5)
     assert not (folder / "artifacts/checkpoints" / net).exists()
     trained = Trained.load(out)
     assert trained.facts["features"] == trained.facts["graph"]["features"]
@@ -92,6 +97,10 @@ def test_an_unknown_net_is_named(folder):
 def test_the_report_prints_a_null_result_as_one():
     s = {"skill": -0.01, "low": -0.03, "high": 0.01, "dm": -1.0, "p": 0.3}
     test = {"pinball": 0.1, "skill": {"atr": {"pinball": s}}}
-    printed = train.report("stop", {"rows": {"train": 10}, "epochs": 2, "edge_weight": 0.0, "test": test})
+    seeds = {"count": 5, "skill": {"atr": {"mean": -0.02, "std": 0.01, "low": -0.03, "high": -0.01}}}
+    printed = train.report(
+        "stop", {"rows": {"train": 10}, "epochs": 2, "edge_weight": 0.0, "test": test, "seeds": seeds}
+    )
     assert "skill over atr: -1.00% [-3.00%, +1.00%], p 0.300" in printed
+    assert "5 seeds -2.00% ± 1.00%, -3.00% to -1.00%" in printed
     assert "edge weight 0.00" in printed
