@@ -167,8 +167,8 @@ def random_distances(
 
 
 def _part(bars: Bars, begin: int, end: int) -> Bars:
-    columns = (bars.ts, bars.open, bars.high, bars.low, bars.close, bars.volume)
-    return Bars(bars.symbol, *(column[begin:end] for column in columns))
+    prices = (each[begin:end] for each in (bars.open, bars.high, bars.low, bars.close, bars.volume))
+    return Bars(bars.symbol, bars.ts[begin:end], *prices)
 
 
 def to_frame(trades: npt.NDArray[np.void], market: Market) -> pl.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-import numpy as np
 import polars as pl
 
 from pipelines.bootstrap import Floats
@@ -64,24 +63,25 @@ def group_table(product: pl.DataFrame, baseline: pl.DataFrame, weights: Floats, 
     """Long table dimension, group, name and the columns of `compare`: FIGURES in each group of the product's trades.
 
     product, baseline: closed trades of the same entries in the same order; weights: of `bootstrap.counts`, over all of
-    them: a group's interval comes from the same resamples. A dimension with one group only is left out.
+    them: a group's interval comes from the same resamples. The verdict `versus` holds for all groups at once
+    (Bonferroni), so that searching them for one finds none by chance. A dimension with one group only is left out.
     """
+    found = {name: product[name].drop_nulls().unique().sort().to_list() for name in DIMENSIONS}
+    shown = {name: values for name, values in found.items() if len(values) > 1}
+    compared = sum(len(values) for name, values in shown.items() if name not in OUTCOMES)
     tables = []
-    for dimension, name in DIMENSIONS.items():
-        values = product[dimension].drop_nulls().unique().sort().to_list()
-        for value in values if len(values) > 1 else ():
-            rows = (product[dimension] == value).fill_null(False)
-            mask = rows.to_numpy().astype(bool)
+    for dimension, values in shown.items():
+        for value in values:
+            mask = (product[dimension] == value).fill_null(False).to_numpy().astype(bool)
             mine, theirs = (score(each.filter(pl.Series(mask)), weights[:, mask]) for each in (product, baseline))
-            table = compare(mine, theirs, confidence).filter(pl.col("figure").is_in(list(FIGURES)))
+            strict = compare(mine, theirs, 1 - (1 - confidence) / max(compared, 1))["versus"]
+            table = compare(mine, theirs, confidence).with_columns(versus=strict)
             if dimension in OUTCOMES:
-                table = table.with_columns(
-                    pl.lit(None, pl.Float64).alias(c)
-                    for c in ("baseline", "difference", "difference_low", "difference_high")
-                ).with_columns(versus=pl.lit(""))
-            head = (
-                pl.lit(text).alias(c)
-                for c, text in (("dimension", dimension), ("group", str(value)), ("name", name(value)))
-            )
-            tables.append(table.select(*head, pl.lit(int(np.sum(mask))).alias("group_trades"), pl.all()))
+                paired = ("baseline", "difference", "difference_low", "difference_high")
+                unpaired = (pl.lit(None, pl.Float64).alias(column) for column in paired)
+                table = table.with_columns(*unpaired, versus=pl.lit(""))
+            head = {"dimension": dimension, "group": str(value), "name": DIMENSIONS[dimension](value)}
+            columns = [pl.lit(text).alias(column) for column, text in head.items()]
+            shown_rows = table.filter(pl.col("figure").is_in(list(FIGURES)))
+            tables.append(shown_rows.select(*columns, pl.lit(int(mask.sum())).alias("group_trades"), pl.all()))
     return pl.concat(tables) if tables else pl.DataFrame()

@@ -55,7 +55,7 @@ def render(report: Outcome) -> str:
         scorecard_note="Pessimistic fills: of stop and target in one bar, the stop. Intervals: "
         f"{100 * facts.confidence:g} %, stationary block bootstrap, differences paired by entry. A verdict stands only "
         f"where the whole interval agrees and at least {FEW} trades bear it, else it is null; trades: how many do.",
-        scorecard=scorecard(report),
+        scorecard=scorecard(report.rows("product")),
         worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
         "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "
         "so the engine's own limit on open risk does not stand in their way.",
@@ -63,9 +63,9 @@ def render(report: Outcome) -> str:
         equity=plot(charts.equity(report.equity)),
         frontier=plot(charts.frontier(report.curves)),
         gaps=gap_table(gap_rows),
-        groups_note=f"Each group has its own interval; of many groups some differ by chance alone at "
-        f"{100 * facts.confidence:g} %. Regimes are thirds of the symbol's own GARCH volatility on the training part. "
-        "Ambiguous: the exit depends on which of two levels in one bar came first.",
+        groups_note=f"Each group has its own interval ({100 * facts.confidence:g} %); a verdict holds for all groups "
+        "at once (Bonferroni), since of many some differ by chance. Regimes are thirds of the symbol's own GARCH "
+        "volatility on the training part. Ambiguous: the exit depends on which of two levels in one bar came first.",
         groups=groups(report.groups),
         selection=selection(report.selection),
         histogram=plot(charts.r_histogram(trades, facts.best_static)),

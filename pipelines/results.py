@@ -32,7 +32,7 @@ def closed(trades: pl.DataFrame) -> pl.DataFrame:
 
 def score_all(trades: pl.DataFrame, weights: Floats) -> dict[tuple[str, str], Scores]:
     """Scores by (mode, policy)."""
-    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in _by_policy(trades)}
+    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in by_policy(trades)}
 
 
 def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
@@ -124,14 +124,14 @@ def write_results(
     correlations = return_correlations(bars)
     worst = {
         str(policy): worst_case(frame, correlations, facts.notional_fraction)
-        for (mode, policy), frame in _by_policy(kept)
+        for (mode, policy), frame in by_policy(kept)
         if mode == "pessimistic"
     }
     points = frontier(test, kept, facts, grids, weights)
     curves = curve_table(points)
     gap_table = gaps(points["product"][0], {k: v for k, v in points.items() if k != "product"}, facts.confidence)
     equity = equity_curves(kept, facts.notional_fraction)
-    ordered = dict(_by_policy(kept.filter(pl.col("mode") == "pessimistic")))
+    ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
     product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
     groups = group_table(product, static, weights, facts.confidence)
     selection = selection_table(trials, profit_by_time(product), facts.product_trials)
@@ -145,6 +145,8 @@ def write_results(
         write_csv(line, folder / f"plots/calibration_{net}_{curve}.csv")
     write_csv(gap_table, folder / "frontier_gaps.csv")
     write_csv(groups, folder / "groups.csv")
+    settings = {name: setting.describe() for name, setting in facts.chosen.items()}
+    write_json({"best_static": facts.best_static, "settings": settings}, folder / "chosen.json")
     write_csv(selection, folder / "selection.csv")
     write_csv(
         pl.DataFrame([{"policy": name, **dataclasses.asdict(each)} for name, each in worst.items()]).fill_nan(None),
@@ -168,7 +170,7 @@ def write_results(
     write_text(render(report), folder / "report.html")
 
 
-def _by_policy(trades: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
+def by_policy(trades: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
     """Trades of each (mode, policy), in time order: row i is the same entry in each of them."""
     return [
         (key, frame.sort("entry_ts", "id")) for key, frame in trades.group_by("mode", "policy", maintain_order=True)

@@ -38,7 +38,8 @@ def profit_by_time(trades: pl.DataFrame) -> Floats:
 def sharpe(profits: Floats) -> Floats:
     """Mean over standard deviation (n - 1) down the rows; 0 where nothing varies."""
     spread = profits.std(axis=0, ddof=1)
-    return np.divide(profits.mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
+    ratios: Floats = np.divide(profits.mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
+    return ratios
 
 
 def luck(trials: int, variance: float) -> float:

@@ -37,8 +37,8 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     assert set(metrics["test"]["skill"]) == {"unconditional", "atr", "garch", "lightgbm"}
     assert metrics["dropped"]["non-finite"] > 0
     for name, spread in metrics["seeds"]["skill"].items():  # two seeds: the product's net is one of them
-        first = metrics["test"]["skill"][name]["pinball"]["skill"]
-        assert first in (pytest.approx(spread["low"]), pytest.approx(spread["high"]))
+        own = metrics["test"]["skill"][name]["pinball"]["skill"]
+        assert own in (pytest.approx(spread["low"]), pytest.approx(spread["high"]))
         assert spread["low"] < spread["mean"] < spread["high"]
         assert spread["std"] == pytest.approx((spread["high"] - spread["low"]) / 2**0.5)
     assert not (folder / "artifacts/checkpoints" / net).exists()
