@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.replays import EQUITY, markets, replay_all, sweep
+from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
 from pipelines.splits import SplitParams
 
-FOLDER = Path("artifacts/evaluate")
+FOLDER, TRAINED = Path("artifacts/evaluate"), Path("artifacts/train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class EvaluateParams:
 
 def model_name(engine: Engine) -> str:
     """The beginnings of both nets' digests, by which MLflow finds their runs."""
-    return " + ".join(m["weights_sha256"][:8] for m in (engine.stop_manifest, engine.exit_manifest))
+    return "+".join(m["weights_sha256"][:6] for m in (engine.stop_manifest, engine.exit_manifest))
 
 
 def main() -> None:
@@ -103,7 +105,8 @@ def main() -> None:
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
-    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, FOLDER)
+    skills = skill_table({net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS})
+    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER)
 
 
 if __name__ == "__main__":

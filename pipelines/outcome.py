@@ -46,6 +46,7 @@ class Outcome:
     curves: pl.DataFrame
     gaps: pl.DataFrame
     calibration: pl.DataFrame
+    skills: pl.DataFrame
     groups: pl.DataFrame
     selection: pl.DataFrame
     facts: Facts

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from pipelines import charts
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
+from pipelines.report_skills import skills
 from pipelines.report_tables import (
     gap_table,
     groups,
@@ -72,6 +73,7 @@ def render(report: Outcome) -> str:
         exits=plot(charts.exits(trades)),
         excursions=plot(charts.excursions(product)),
         calibration=plot(charts.calibration(report.calibration)),
+        skills=skills(report.skills),
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),

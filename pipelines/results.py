@@ -113,6 +113,7 @@ def write_results(
     grids: BaselineParams,
     trials: Trials,
     reliability: pl.DataFrame,
+    skills: pl.DataFrame,
     folder: Path,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read."""
@@ -162,6 +163,7 @@ def write_results(
         curves=curves,
         gaps=gap_table,
         calibration=reliability,
+        skills=skills,
         groups=groups,
         selection=selection,
         facts=facts,

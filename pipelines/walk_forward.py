@@ -155,10 +155,11 @@ def fold_folder(fold: Fold) -> Path:
 def main() -> None:
     """Run what is not done yet, then write trades, tables and the page."""
     params, evaluation = section("walk_forward", WalkForwardParams), section("evaluate", EvaluateParams)
+    cut = section("split", SplitParams)
     if not (CHECKED / "bars.parquet").exists():
         raise ValueError(f"{CHECKED}/bars.parquet: must exist, was missing; run make repro first")
     bars = pl.read_parquet(CHECKED / "bars.parquet", columns=["symbol", "ts"])
-    plan = folds(bars["ts"].max().date(), section("split", SplitParams), params)  # type: ignore[union-attr]
+    plan = folds(bars["ts"].max().date(), cut, params)  # type: ignore[union-attr]
     everything = read()
     run_folds(
         {f.number: fold_folder(f) for f in plan if prepare(f, everything, CHECKED, fold_folder(f))}, params.processes
@@ -183,7 +184,10 @@ def main() -> None:
         "equity": equity,
     }.items():
         write_csv(frame, FOLDER / f"{name}.csv")
-    write_text(render(plan, card, table, spread, groups, equity, bootstrap.confidence), FOLDER / "report.html")
+    write_text(
+        render(plan, card, table, spread, groups, equity, bootstrap.confidence, cut.validation_until),
+        FOLDER / "report.html",
+    )
     row = card.row(
         by_predicate=(pl.col("policy") == "product")
         & (pl.col("mode") == "pessimistic")

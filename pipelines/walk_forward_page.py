@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from string import Template
 
@@ -13,6 +14,9 @@ from pipelines.folds import Fold
 from pipelines.report import look, plot
 from pipelines.report_tables import cells, groups, mark, number, scorecard, span, table
 
+SEEN = (
+    "But parameters were chosen on bars that the first of these test parts hold: begin later, or read those with care."
+)
 SHOWN = {
     "expectancy_r": "mean R",
     "expectancy_bp": "expectancy",
@@ -33,15 +37,17 @@ def render(
     grouped: pl.DataFrame,
     equity: pl.DataFrame,
     confidence: float,
+    chosen_until: dt.date,
 ) -> str:
-    """The whole page."""
+    """The whole page; chosen_until: the end of the bars on which parameters were chosen (split.validation_until)."""
     page = Template(Path(__file__).with_name("walk_forward.html").read_text(encoding="utf-8"))
     rows = card.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
     return page.substitute(
         **look(),
         plotly=get_plotlyjs(),
         summary=f"{len(plan)} folds, each trained anew and tested on {plan[0].cut.calibration_until:%B %Y} to "
-        f"{plan[-1].end:%B %Y} in turn; {rows['trades'].max():,} trades, none of bars that their nets had seen.",
+        f"{plan[-1].end - dt.timedelta(days=1):%B %Y} in turn; {max(rows['trades'].to_list()):,} trades, none of "
+        f"bars that their nets had seen.{' ' + SEEN if plan[0].cut.calibration_until < chosen_until else ''}",
         confidence=f"{100 * confidence:g}",
         folds=fold_rows(folds),
         dispersion=dispersion_rows(spread),
@@ -58,7 +64,7 @@ def fold_rows(folds: pl.DataFrame) -> str:
         of = {row["figure"]: row for row in rows.iter_rows(named=True)}
         bp = of["expectancy_bp"]
         line = [str(bp["fold"]), f"{bp['train_until']:%Y-%m-%d}", f"{bp['test_from']:%Y-%m-%d}", f"{bp['trades']:,}"]
-        for name in ("expectancy_r", "expectancy_bp", "skill_stop_atr", "skill_exit_atr"):
+        for name in ("expectancy_bp", "skill_stop_atr", "skill_exit_atr"):
             line.append(_valued(of[name]["value"], of[name]["low"], of[name]["high"], of[name]["unit"]))
         paired = _valued(bp["difference"], bp["difference_low"], bp["difference_high"], "bp", signed=True)
         body.append(cells([*line, paired, mark(bp["versus"])]))
@@ -67,7 +73,6 @@ def fold_rows(folds: pl.DataFrame) -> str:
         "trained until",
         "tested from",
         "trades",
-        "mean R",
         "expectancy",
         "skill, stop net",
         "skill, exit net",

@@ -30,6 +30,7 @@ from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.parabolic import parabolic_stop
 from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
+from pipelines.report_skills import skill_table
 from pipelines.results import closed, equity_curves, write_results
 from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials
@@ -42,6 +43,17 @@ GRIDS = BaselineParams(
 )
 H = 5
 TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
+
+SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
+SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
+SKILLS = skill_table(
+    {
+        "stop": {
+            "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}},
+            "seeds": {"count": 5, "skill": {"atr": SPREAD}},
+        }
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +252,9 @@ def test_the_files_of_an_evaluation(
     reliability = pl.DataFrame({"net": ["stop"], "curve": ["hit"], "forecast": [0.5], "observed": [0.4], "count": [9]})
     for folder in ("one", "two"):
         bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
-        write_results(trades, parts["test"], bars, facts, bootstrap, GRIDS, TRIALS, reliability, tmp_path / folder)
+        write_results(
+            trades, parts["test"], bars, facts, bootstrap, GRIDS, TRIALS, reliability, SKILLS, tmp_path / folder
+        )
     names = sorted(str(p.relative_to(tmp_path / "one")) for p in (tmp_path / "one").rglob("*.*"))
     plots = [
         "calibration_stop_hit",
@@ -258,6 +272,9 @@ def test_the_files_of_an_evaluation(
     for name in names:  # the same trades, the same bytes
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     page = (tmp_path / "one/report.html").read_text()
+    assert "stop net over quantiles scaled by ATR" in page
+    assert "pinball skill of 5 seeds" in page
+    assert "1.50 % ± 0.30 %" in page
     assert re.search(r'<(script|link|img)[^>]+(src|href)="?http', page) is None
     assert "$" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
     card = pl.read_csv(tmp_path / "one/scorecard.csv", infer_schema_length=None)
@@ -290,7 +307,16 @@ def test_the_summary_reads_the_files(
     facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100, 3)
     none = pl.DataFrame(schema={"net": pl.String, "curve": pl.String, "forecast": pl.Float64, "observed": pl.Float64})
     write_results(
-        trades, parts["test"], bars, facts, BootstrapParams(5.0, 100, 0.9, 1), GRIDS, TRIALS, none, summary.FOLDER
+        trades,
+        parts["test"],
+        bars,
+        facts,
+        BootstrapParams(5.0, 100, 0.9, 1),
+        GRIDS,
+        TRIALS,
+        none,
+        SKILLS,
+        summary.FOLDER,
     )
     summary.main()
     printed = capsys.readouterr().out
