@@ -5,7 +5,7 @@ import pytest
 from lightning.pytorch.callbacks import Callback
 
 from models import fit as fit_module
-from models.tracking import find_run
+from models.tracking import find_run, trained_nets
 from models.trained import Trained
 from pipelines import train
 from small_pipeline import inside, prepare
@@ -25,6 +25,7 @@ def content(folder):
 
 @pytest.mark.parametrize("net", ["stop", "exit"])
 def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folder, net, capsys):
+    before = trained_nets()
     train.main(net)
     assert f"train {net}: " in capsys.readouterr().out
     out = folder / "artifacts/train" / net
@@ -47,6 +48,7 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     assert find_run(trained.weights_sha256) is not None
     train.main(net)
     assert content(out) == first
+    assert trained_nets() == before + 1, "the same net again is no other trial"
 
 
 def test_labels_of_the_test_part_do_not_reach_the_net(folder):
