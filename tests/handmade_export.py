@@ -51,7 +51,13 @@ def small_graph(implied: str = "") -> dict[str, Any]:
             run_bars=12,
         ),
         LevelsParams(
-            pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
+            pivot_bars=2,
+            pivot_volume_bars=8,
+            zone_count=6,
+            profile_bars=20,
+            profile_bins=16,
+            node_bins=1,
+            prior_bars=(5,),
         ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2),
     )

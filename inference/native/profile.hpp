@@ -14,20 +14,29 @@ struct VolumeProfile {
     static constexpr const char* FORMULA =
         "volume of the last `window` bars over `bins` equal bins of (high, low, volume). output 0: middle of the "
         "fullest bin (point of control); 1, 2: lower and upper edge of the value area, grown from there by the fuller "
-        "neighbour until it holds `share` of the volume; 3: volume at the bar's middle over that of the fullest bin";
+        "neighbour until it holds `share` of the volume; 3: volume at the bar's middle over that of the fullest bin; "
+        "4, "
+        "5: middle of the nearest high-volume node below, above the bar's middle (a bin fuller than `node` on either "
+        "side), or the end of the traded bins; 6, 7: likewise low-volume nodes (emptier than those around, inside the "
+        "traded bins)";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() {
-        return {{"window", 2, 1e5, true}, {"bins", 3, 1024, true}, {"share", 0.01, 1, false}, {"output", 0, 3, true}};
+        return {{"window", 2, 1e5, true},
+                {"bins", 3, 1024, true},
+                {"share", 0.01, 1, false},
+                {"node", 1, 256, true},
+                {"output", 0, 7, true}};
     }
     static Settings examples() {
-        return {{2, 3, 0.5, 0},   {17, 24, 0.7, 0}, {17, 24, 0.7, 1},
-                {17, 24, 0.7, 2}, {17, 24, 0.7, 3}, {30, 7, 1.0, 2}};
+        return {{2, 3, 0.5, 1, 0},  {17, 24, 0.7, 2, 0}, {17, 24, 0.7, 2, 1}, {17, 24, 0.7, 2, 2}, {17, 24, 0.7, 2, 3},
+                {30, 7, 1.0, 1, 2}, {17, 24, 0.7, 2, 4}, {17, 24, 0.7, 1, 5}, {30, 48, 0.7, 3, 6}, {17, 24, 0.7, 1, 7}};
     }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     explicit VolumeProfile(const std::vector<double>& p)
         : share(p[2]),
-          output(static_cast<int>(p[3])),
+          reach(static_cast<std::size_t>(p[3])),
+          output(static_cast<int>(p[4])),
           lows(static_cast<std::size_t>(p[0])),
           highs(lows.items.size()),
           volumes(lows.items.size()),
@@ -86,6 +95,8 @@ struct VolumeProfile {
         const std::size_t fullest = static_cast<std::size_t>(std::max_element(bins.begin(), bins.end()) - bins.begin());
         if (output == 0) return origin + (static_cast<double>(fullest) + 0.5) * step;
         if (output == 3) return bins[fullest] > 0.0 ? bins[bin((middle - origin) / step)] / bins[fullest] : 0.0;
+        if (output >= 4)
+            return origin + node(output >= 6, output & 1, bin((middle - origin) / step), 1e-9 * bins[fullest]) * step;
         const double wanted = share * (1.0 - 1e-12) * total();  // reached in spite of rounding
         std::size_t from = fullest, to = fullest;
         for (double held = bins[fullest]; held < wanted && (from > 0 || to + 1 < bins.size());) {
@@ -94,7 +105,32 @@ struct VolumeProfile {
         }
         return origin + static_cast<double>(output == 1 ? from : to + 1) * step;
     }
+    /// Place of the nearest node on that side of a bin, in bins from the origin. Of equal bins side by side the lowest
+    /// is the node.
+    double node(bool is_low, bool above, std::size_t from, double rounding) const {
+        std::size_t first = 0, last = bins.size() - 1;
+        while (first < last && bins[first] <= rounding) ++first;
+        while (last > first && bins[last] <= rounding) --last;
+        if (above)
+            for (std::size_t i = std::max(from + 1, first); i <= last; ++i)
+                if (stands_out(is_low, i, first, last, rounding)) return static_cast<double>(i) + 0.5;
+        if (!above)
+            for (std::size_t i = std::min(from, last + 1); i-- > first;)
+                if (stands_out(is_low, i, first, last, rounding)) return static_cast<double>(i) + 0.5;
+        return static_cast<double>(above ? last + 1 : first);
+    }
+    /// Beyond the traded bins, from `first` to `last`, lies no volume: a low node needs traded bins on either side.
+    bool stands_out(bool is_low, std::size_t i, std::size_t first, std::size_t last, double rounding) const {
+        if (is_low && (i == first || i == last)) return false;
+        const double sign = is_low ? -1.0 : 1.0;
+        for (std::size_t j = i - std::min(reach, i - first); j <= std::min(i + reach, last); ++j) {
+            const double more = sign * (bins[j] - bins[i]);
+            if (j < i ? more >= -rounding : more > rounding) return false;
+        }
+        return true;
+    }
     double share;
+    std::size_t reach;
     int output;
     Ring lows, highs, volumes;
     std::vector<double> bins;
