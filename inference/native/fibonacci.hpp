@@ -44,12 +44,10 @@ struct FibonacciCluster {
     static constexpr std::size_t LEGS = 4, COUNT = LEGS * RATIOS.size();
     bool near(double a, double b) const { return std::abs(a - b) <= tolerance * unit * b; }
     void lay() {
-        std::array<double, LEGS + 1> prices;
-        std::transform(zigzag.points.begin(), zigzag.points.end(), prices.begin(),
-                       [](double p) { return std::exp(p); });
+        const auto prices = turning_prices(zigzag);
+        // a leg without length stands for one from before the data, and has no levels
         for (std::size_t leg = 0, i = 0; leg < LEGS; ++leg) {
-            const double end = prices[leg],
-                         start = prices[leg + 1];  // equal while there are fewer turning points: no leg
+            const double end = prices[leg], start = prices[leg + 1];
             for (double ratio : RATIOS)
                 levels[i++] = end == start  ? 0.0
                               : ratio < 1.0 ? end - ratio * (end - start)
@@ -64,7 +62,7 @@ struct FibonacciCluster {
         }
     }
     void find() {
-        const double price = std::exp(zigzag.extreme), way = zigzag.direction, limit = reach * unit * price;
+        const double price = price_of(zigzag.extreme), way = zigzag.direction, limit = reach * unit * price;
         double at_extreme = 0.0, most = 0.0, found = price + way * limit;
         for (std::size_t step = 0; step < COUNT; ++step) {
             const std::size_t i = way > 0.0 ? step : COUNT - 1 - step;  // the nearer first

@@ -13,6 +13,15 @@ inline bool turns(Zigzag& zigzag, double high, double low, double threshold) {
     return zigzag.now == 0 || zigzag.direction != before;
 }
 
+/// A price from its logarithm; finite for any, so that no state is ever without a number.
+inline double price_of(double logarithm) { return std::exp(std::clamp(logarithm, -300.0, 300.0)); }
+
+inline std::array<double, 5> turning_prices(const Zigzag& zigzag) {
+    std::array<double, 5> prices;
+    std::transform(zigzag.points.begin(), zigzag.points.end(), prices.begin(), price_of);
+    return prices;
+}
+
 /// Ranges of AB / XA (b), BC / AB (c) and CD / BC (projection), and the AD / XA at which the pattern completes.
 struct HarmonicPattern {
     double b_low, b_high, c_low, c_high, projection_low, projection_high, completion;
@@ -60,10 +69,7 @@ struct Harmonic {
     double fit(double squares) const { return std::exp(-0.5 * squares / (tolerance * tolerance)); }
     /// Of the turning points w X A B C (prices): w X A B was forecast so far, and C was to be its D.
     void measure() {
-        std::array<double, 5> prices;
-        std::transform(zigzag.points.begin(), zigzag.points.end(), prices.begin(),
-                       [](double p) { return std::exp(p); });
-        const auto [c, b, a, x, w] = prices;
+        const auto [c, b, a, x, w] = turning_prices(zigzag);
         const double xa = std::abs(a - x), ab = std::abs(b - a), bc = std::abs(c - b), wx = std::abs(x - w);
         std::size_t best = 0;
         double completed = 0.0;
@@ -125,10 +131,7 @@ struct Elliott {
 
   private:
     void measure() {
-        std::array<double, 5> prices;
-        std::transform(zigzag.points.begin(), zigzag.points.end(), prices.begin(),
-                       [](double p) { return std::exp(p); });
-        const auto [e, d, c, b, a] = prices;
+        const auto [e, d, c, b, a] = turning_prices(zigzag);
         const double up = zigzag.direction;
         figures[0] = up * (d - c) > 0.0 && up * (e - c) > 0.0 ? 1.0 : 0.0;
         figures[1] = e + 1.618 * (d - c);
