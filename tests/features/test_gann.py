@@ -19,6 +19,8 @@ from handmade_bars import by_hand, compute, naive_zigzag
         (25.0, 5.1, 22.5, 40.0),  # too near: read as 2.5, 1.5² and 2² times 10
         (4830.0, 60.0, 4761.0, 4830.25),  # roots 69 and 69.5
         (0.5, 0.05, 0.49, 0.5625),
+        (4.225, 0.585, 4.225, 4.9),  # a hair below in binary
+        (1.6, 0.4, 1.6, 2.025),  # neighbours a hair less than 0.4 apart
         (65_432.0, 250.0, 65_280.25, 65_536.0),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from math import floor, log10
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from features import bar
@@ -15,6 +18,9 @@ from features.volatility import VolatilityParams
 from handmade_bars import DAY, by_hand, compute
 from inference import Graph
 
+DATA = Path(os.environ.get("RATCHET_DATA", Path(__file__).parents[3] / "shared/data"))
+BTC = DATA / "spot_1m/BTCUSDT.parquet"
+MINUTE = 60_000_000
 PARAMS, UNIT = LevelsParams(), VolatilityParams()
 
 
@@ -92,6 +98,25 @@ def test_features_are_finite_bounded_and_on_their_side(market) -> None:
     assert (out["value_high"][ready] > out["poc"][ready]).all()
 
 
+@pytest.mark.data(str(BTC))
+@pytest.mark.skipif(not BTC.exists(), reason=f"needs {BTC}, real one-minute bars that are not part of the project")
+def test_real_minutes_are_complete_and_bounded_and_the_future_changes_nothing() -> None:
+    """The first 200,000 one-minute bars of BTCUSDT, and the same without the last 70,001."""
+    frame = pl.read_parquet(BTC, n_rows=200_000)
+    bars = {name: frame[name].to_numpy().astype(float) for name in ("open", "high", "low", "close", "volume")}
+    ts = frame["ts"].dt.epoch("us").to_numpy()
+    data = to_data(expressions(PARAMS, UNIT), [], MINUTE)
+    graph = Graph(data)
+    whole = graph.run(bars, ts)
+    cut = len(ts) - 70_001
+    part = Graph(data).run({name: values[:cut] for name, values in bars.items()}, ts[:cut])
+    for name, values in whole.items():
+        after = values[graph.warm_up[name] :]
+        assert np.isfinite(after).all(), name
+        assert name in AUXILIARY or np.abs(after).max() < 12, name
+        assert values[:cut].tobytes() == part[name].tobytes(), name
+
+
 def test_a_market_that_stood_still_has_levels_again_once_it_moves() -> None:
     """Constant prices have no unit, so distances are missing; nothing of that stays in the state."""
     rng = np.random.default_rng(2)
@@ -105,7 +130,20 @@ def test_a_market_that_stood_still_has_levels_again_once_it_moves() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("zone_count", 0), ("value_share", 1.5), ("prior_bars", (5, 0)), ("zone_half_life_bars", 0.5), ("cap_units", 0.0)],
+    [
+        ("zone_count", 0),
+        ("value_share", 1.5),
+        ("prior_bars", (5, 0)),
+        ("zone_half_life_bars", 0.5),
+        ("cap_units", 0.0),
+        ("node_bins", 0),
+        ("session_start_hour", 24.0),
+        ("harmonic_tolerance", 0.0),
+        ("cluster_tolerance", -0.1),
+        ("time_tolerance", 0.0),
+        ("angle_units", 0.0),
+        ("square_units", 0.0),
+    ],
 )
 def test_parameters_are_checked(field, value) -> None:
     with pytest.raises(ValueError, match=rf"features\.levels\.{field}: must be"):
