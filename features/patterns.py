@@ -13,9 +13,10 @@ WAVE_5 = ("wave5_618", "wave5_1000", "wave5_net_618", "wave5_net_1000")
 
 
 class Harmonic(NamedTuple):
-    """best: fit of the best pattern, above 0 where it ends in a low; completed: likewise, of the turn just confirmed.
+    """best: fit of the best pattern (of equals the first), above 0 where it ends in a low and below 0 in a high.
 
-    completion: price at which the best completes; fits and completions: of each of HARMONICS.
+    completed: likewise of the pattern that the latest turn completed as D. completion: price at which the best
+    completes. fits and completions: of each of HARMONICS; bat and crab share most X A B C and differ in D.
     """
 
     best: Expr

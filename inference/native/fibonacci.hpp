@@ -53,25 +53,26 @@ struct FibonacciCluster {
                               : ratio < 1.0 ? end - ratio * (end - start)
                                             : start + ratio * (end - start);
         }
-        std::sort(levels.begin(), levels.end());
         for (std::size_t i = 0; i < COUNT; ++i) {
-            std::size_t from = i, to = i;
-            while (from > 0 && near(levels[from - 1], levels[i])) --from;
-            while (to + 1 < COUNT && near(levels[to + 1], levels[i])) ++to;
-            neighbours[i] = static_cast<double>(to - from + 1);
+            double count = 0.0;  // itself too
+            for (double level : levels) count += near(level, levels[i]) ? 1.0 : 0.0;
+            neighbours[i] = count;
         }
     }
     void find() {
         const double price = price_of(zigzag.extreme), way = zigzag.direction, limit = reach * unit * price;
-        double at_extreme = 0.0, most = 0.0, found = price + way * limit;
-        for (std::size_t step = 0; step < COUNT; ++step) {
-            const std::size_t i = way > 0.0 ? step : COUNT - 1 - step;  // the nearer first
-            at_extreme += near(levels[i], price) ? 1.0 : 0.0;
+        double at_extreme = 0.0, best = 0.0;
+        for (double level : levels) at_extreme += near(level, price) ? 1.0 : 0.0;
+        std::size_t found = COUNT;
+        for (std::size_t i = 0; i < COUNT; ++i) {  // most neighbours first, then the nearer; without branches
             const double ahead = way * (levels[i] - price);
-            if (levels[i] > 0.0 && ahead > 0.0 && ahead <= limit && neighbours[i] > most)
-                most = neighbours[i], found = levels[i];
+            const bool candidate = (ahead > 0.0) & (ahead <= limit) & (levels[i] > 0.0);
+            const double score = candidate ? neighbours[i] - 0.5 * ahead / limit : 0.0;
+            found = score > best ? i : found;
+            best = std::max(best, score);
         }
-        figures = {at_extreme / static_cast<double>(COUNT), found, most / static_cast<double>(COUNT)};
+        figures = {at_extreme / static_cast<double>(COUNT), found < COUNT ? levels[found] : price + way * limit,
+                   found < COUNT ? neighbours[found] / static_cast<double>(COUNT) : 0.0};
     }
     double tolerance, reach;
     Zigzag zigzag;
