@@ -20,6 +20,7 @@ using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device:
 using Times = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Results = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Sides = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Buffer = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -93,6 +94,7 @@ NB_MODULE(_native, m) {
         .def_ro("name", &KernelInfo::name)
         .def_ro("formula", &KernelInfo::formula)
         .def_ro("arity", &KernelInfo::arity)
+        .def_ro("shared", &KernelInfo::shared)
         .def_ro("parameters", &KernelInfo::parameters)
         .def_ro("examples", &KernelInfo::examples)
         .def("warm_up", [](const KernelInfo& k, const std::vector<double>& p) { return k.warm_up(p); }, "parameters"_a);
@@ -133,16 +135,19 @@ NB_MODULE(_native, m) {
             "name"_a, "ts"_a, "values"_a)
         .def(
             "run",
-            [](Graph& self, const Bars& bars) {
-                const std::size_t n = bars.size(), width = self.output_count();
-                std::vector<double> out(n * width);
-                {
-                    nb::gil_scoped_release release;
-                    self.run(bars.view(), n, out.data(), 1, n);
-                }
-                return numpy(std::move(out), {width, n});
+            [](Graph& self, const Bars& bars, std::size_t from, Results out) {
+                const std::size_t n = out.shape(1);
+                if (out.shape(0) != self.output_count() || from + n > bars.size())
+                    throw std::invalid_argument(
+                        message("out",
+                                "must have " + std::to_string(self.output_count()) + " rows and at most " +
+                                    std::to_string(bars.size() - std::min(from, bars.size())) + " columns",
+                                std::to_string(out.shape(0)) + " x " + std::to_string(n),
+                                "make it as np.empty((outputs, bars))"));
+                nb::gil_scoped_release release;
+                self.run(bars.view().from(from), n, out.data(), 1, n);
             },
-            "bars"_a)
+            "bars"_a, "first"_a, "out"_a)
         .def("save",
              [](Graph& self) {
                  Writer archive;

@@ -22,9 +22,10 @@ struct FibonacciCluster {
     static Settings examples() { return {{0.1, 4.0, 0}, {0.1, 4.0, 1}, {0.5, 1.0, 1}, {0.5, 100.0, 2}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit FibonacciCluster(const std::vector<double>& p)
-        : tolerance(p[0]), reach(p[1]), zigzag({0.0}), output(static_cast<std::size_t>(p[2])) {}
-    double update(double high, double low, double threshold) {
+    using Reading = Output;
+
+    explicit FibonacciCluster(const std::vector<double>& p) : tolerance(p[0]), reach(p[1]), zigzag({0.0}) {}
+    bool update(double high, double low, double threshold) {
         if (turns(zigzag, high, low, threshold)) {
             unit = threshold;
             lay();
@@ -32,8 +33,9 @@ struct FibonacciCluster {
         } else if (zigzag.extreme_at == zigzag.now) {
             find();
         }
-        return figures[output];
+        return true;
     }
+    double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
         archive(zigzag), archive(unit), archive(levels), archive(neighbours), archive(figures);
@@ -79,7 +81,6 @@ struct FibonacciCluster {
     double unit = 0.0;
     std::array<double, COUNT> levels{}, neighbours{};
     std::array<double, 3> figures{};
-    std::size_t output;
 };
 
 /// Time projections: turns are expected golden ratios of the last legs' lengths after the latest turning point.
@@ -87,8 +88,7 @@ struct FibonacciTime {
     static constexpr const char* NAME = "fibonacci_time";
     static constexpr const char* FORMULA =
         "how near the bars since the zigzag's latest turning point are to 0.618, 1 or 1.618 times the length in bars "
-        "of "
-        "one of its two latest closed legs: max(1 - |bars / length / ratio - 1| / `tolerance`, 0), the best of the six";
+        "of one of its two latest closed legs: max(1 - |bars / length / ratio - 1| / `tolerance`, 0), the best of six";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() { return {{"tolerance", 1e-3, 1, false}}; }
     static Settings examples() { return {{0.1}, {0.5}}; }

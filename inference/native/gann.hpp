@@ -10,24 +10,29 @@ struct SquareOfNine {
     static constexpr const char* NAME = "square_of_nine";
     static constexpr const char* FORMULA =
         "nearest (k / 2)^2 10^m at or below (output 0), above (1) the price (input 1), k whole; m is the smallest "
-        "whole "
-        "number with root(price 10^m) not below input 2, that is, neighbours about input 2 apart or more";
+        "whole number with root(price 10^m) not below input 2, that is, neighbours about input 2 apart or more";
     static constexpr int ARITY = 2;
     static std::vector<Parameter> parameters() { return {{"output", 0, 1, true}}; }
     static Settings examples() { return {{0}, {1}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit SquareOfNine(const std::vector<double>& p) : output(p[0]) {}
-    double update(double price, double spacing) {
+    using Reading = Output;
+
+    explicit SquareOfNine(const std::vector<double>&) {}
+    bool update(double price, double spacing) {
         const double exponent = std::ceil(std::log10(spacing * spacing / price * (1.0 - ROUNDING)));
-        const double scale = std::pow(10.0, exponent);
-        const double root = 0.5 * (std::floor(2.0 * std::sqrt(price / scale) * (1.0 + ROUNDING)) + output);
+        scale = std::pow(10.0, exponent);
+        turns = std::floor(2.0 * std::sqrt(price / scale) * (1.0 + ROUNDING));
+        return true;
+    }
+    double read(const Output& output) const {
+        const double root = 0.5 * (turns + static_cast<double>(output.index));
         return root * root * scale;
     }
     template <class A>
     void state(A&) {}
     static constexpr double ROUNDING = 1e-12;  // 6.25 is itself a level
-    double output;
+    double scale = 1.0, turns = 0.0;           // quarter turns from the square's middle
 };
 
 inline std::vector<KernelInfo> gann_kernels() { return {entry<SquareOfNine>()}; }

@@ -23,6 +23,7 @@ struct BarColumns {
         const double* all[] = {open, high, low, close, volume};
         return all[index];
     }
+    BarColumns from(std::size_t i) const { return {ts + i, open + i, high + i, low + i, close + i, volume + i}; }
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
 };
 

@@ -50,12 +50,14 @@ struct Harmonic {
     static Settings examples() { return {{0.1, 0}, {0.5, 1}, {0.5, 2}, {0.1, 4}, {0.1, 10}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit Harmonic(const std::vector<double>& p)
-        : tolerance(p[0]), zigzag({0.0}), output(static_cast<std::size_t>(p[1])) {}
-    double update(double high, double low, double threshold) {
+    using Reading = Output;
+
+    explicit Harmonic(const std::vector<double>& p) : tolerance(p[0]), zigzag({0.0}) {}
+    bool update(double high, double low, double threshold) {
         if (turns(zigzag, high, low, threshold)) measure();
-        return figures[output];
+        return true;
     }
+    double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
         archive(zigzag), archive(figures);
@@ -96,7 +98,6 @@ struct Harmonic {
     double tolerance;
     Zigzag zigzag;
     std::array<double, COMPLETION + COUNT> figures{};
-    std::size_t output;
 };
 
 /// Wave 3 runs from the latest turning point after two waves, wave 5 after four. Frost and Prechter (1978), Elliott
@@ -117,13 +118,16 @@ struct Elliott {
     static Settings examples() { return {{0}, {1}, {2}, {4}, {5}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit Elliott(const std::vector<double>& p) : zigzag({0.0}), output(static_cast<std::size_t>(p[0])) {}
-    double update(double high, double low, double threshold) {
+    using Reading = Output;
+
+    explicit Elliott(const std::vector<double>&) : zigzag({0.0}) {}
+    bool update(double high, double low, double threshold) {
         if (turns(zigzag, high, low, threshold)) measure();
         // once wave 5 outgrows it, a wave 3 shorter than wave 1 is the shortest
         figures[2] = is_fifth && zigzag.direction * zigzag.extreme <= limit ? 1.0 : 0.0;
-        return figures[output];
+        return true;
     }
+    double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
         archive(zigzag), archive(figures), archive(is_fifth), archive(limit);
@@ -148,7 +152,6 @@ struct Elliott {
     std::array<double, 7> figures{};
     bool is_fifth = false;
     double limit = 0.0;
-    std::size_t output;
 };
 
 inline std::vector<KernelInfo> pattern_kernels() { return {entry<Harmonic>(), entry<Elliott>()}; }

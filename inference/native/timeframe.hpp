@@ -86,9 +86,10 @@ struct Session {
     }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit Session(const std::vector<double>& p)
-        : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])), prior(p[3] == 1.0) {}
-    double update(double x, double time) {
+    using Reading = Output;
+
+    explicit Session(const std::vector<double>& p) : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])) {}
+    bool update(double x, double time) {
         const double now = std::ceil((time - offset) / interval);
         if (now != span) {
             has_before = span > NONE;
@@ -98,8 +99,9 @@ struct Session {
         } else {
             value = merged(how, value, x);
         }
-        return prior && has_before ? before : value;
+        return true;
     }
+    double read(const Output& output) const { return output.index && has_before ? before : value; }
     template <class A>
     void state(A& archive) {
         archive(span), archive(value), archive(before), archive(has_before);
@@ -109,7 +111,6 @@ struct Session {
     static constexpr double NONE = -1e300;
     double interval, offset;
     int how;
-    bool prior;
     double span = NONE, value = 0.0, before = 0.0;
     bool has_before = false;
 };
@@ -119,15 +120,15 @@ struct Session {
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
-    bool run(const double* const* in, double* out, std::size_t n, bool) override {
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
         for (std::size_t i = 0; i < n; ++i) {
             if (std::isfinite(in[0][i])) {
                 value_ = in[0][i];
                 known_ = true;
             }
-            out[i] = known_ ? value_ : NaN;
+            out[0]->buffer[i] = known_ ? value_ : NaN;
         }
-        return n == 0 || std::isfinite(out[0]);
+        out[0]->clean = n == 0 || std::isfinite(out[0]->buffer[0]);
     }
     void save(Writer& archive) override { archive(value_), archive(known_); }
     void load(Reader& archive) override { archive(value_), archive(known_); }
@@ -141,6 +142,7 @@ inline std::vector<KernelInfo> timeframe_kernels() {
     KernelInfo latest{"latest",
                       "the last value that was not missing",
                       1,
+                      false,
                       {},
                       {{}},
                       [](const std::vector<double>&) { return 0; },
