@@ -11,10 +11,9 @@ struct FibonacciCluster {
     static constexpr const char* NAME = "fibonacci_cluster";
     static constexpr const char* FORMULA =
         "retracements (0.382, 0.5, 0.618) and extensions (1.272, 1.618, 2.618) of the zigzag's four latest closed "
-        "legs, "
-        "24 in all. output 0: share of them within `tolerance` thresholds of the live leg's extreme; 1: of those up to "
-        "`reach` thresholds ahead of it the one with the most others within `tolerance` (the nearer of equals), or the "
-        "price `reach` ahead where there is none; 2: share of the 24 that stand there";
+        "legs, 24 in all. output 0: share of them within `tolerance` thresholds of the live leg's extreme; 1: of "
+        "those up to `reach` thresholds ahead of it the one with the most others within `tolerance` (the nearer of "
+        "equals), or the price `reach` ahead where there is none; 2: share of the 24 that stand there";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() {
         return {{"tolerance", 0, 10, false}, {"reach", 0, 1e3, false}, {"output", 0, 2, true}};
@@ -87,8 +86,9 @@ struct FibonacciCluster {
 struct FibonacciTime {
     static constexpr const char* NAME = "fibonacci_time";
     static constexpr const char* FORMULA =
-        "how near the bars since the zigzag's latest turning point are to 0.618, 1 or 1.618 times the length in bars "
-        "of one of its two latest closed legs: max(1 - |bars / length / ratio - 1| / `tolerance`, 0), the best of six";
+        "how near the bars since the zigzag's latest turning point are to 0.618, 1 or 1.618 times the length in "
+        "bars of one of its two latest closed legs: max(1 - |bars / length / ratio - 1| / `tolerance`, 0), the best"
+        " of six";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() { return {{"tolerance", 1e-3, 1, false}}; }
     static Settings examples() { return {{0.1}, {0.5}}; }

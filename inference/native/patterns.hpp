@@ -40,11 +40,11 @@ inline constexpr std::array<HarmonicPattern, 4> HARMONIC_PATTERNS{{
 struct Harmonic {
     static constexpr const char* NAME = "harmonic";
     static constexpr const char* FORMULA =
-        "fit of the zigzag's four latest turning points X A B C to harmonic patterns (Gartley, bat, butterfly, crab): "
-        "exp(-sum of squares / 2) of how far each ratio misses its range, as a share of the range's nearer end, over "
-        "`tolerance`. output 0: best fit, with the sign of the turn expected at D; 1: price at which that pattern "
-        "completes; 2: like 0 for the pattern that the latest turning point completed as D; 3 to 6: fit of each "
-        "pattern; 7 to 10: price at which each completes";
+        "fit of the zigzag's four latest turning points X A B C to harmonic patterns (Gartley, bat, butterfly, "
+        "crab): exp(-sum of squares / 2) of how far each ratio misses its range, as a share of the range's nearer "
+        "end, over `tolerance`. output 0: best fit, with the sign of the turn expected at D; 1: price at which that"
+        " pattern completes; 2: like 0 for the pattern that the latest turning point completed as D; 3 to 6: fit of"
+        " each pattern; 7 to 10: price at which each completes";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() { return {{"tolerance", 1e-3, 10, false}, {"output", 0, 10, true}}; }
     static Settings examples() { return {{0.1, 0}, {0.5, 1}, {0.5, 2}, {0.1, 4}, {0.1, 10}}; }
@@ -107,12 +107,9 @@ struct Elliott {
     static constexpr const char* NAME = "elliott";
     static constexpr const char* FORMULA =
         "Elliott waves that end in the zigzag's live leg. output 0: 1 where the leg can be wave 3 (wave 2 held the "
-        "start "
-        "of wave 1), else 0; 1: end of 2 + 1.618 x wave 1; 2: 1 where it can be wave 5 (as before, wave 3 passed the "
-        "end "
-        "of 1, wave 4 held it, wave 3 is not the shortest), else 0; 3, 4: end of 4 + 0.618, 1 x wave 1; 5, 6: end of 4 "
-        "+ "
-        "0.618, 1 x the way from the start of 1 to the end of 3";
+        "start of wave 1), else 0; 1: end of 2 + 1.618 x wave 1; 2: 1 where it can be wave 5 (as before, wave 3 "
+        "passed the end of 1, wave 4 held it, wave 3 is not the shortest), else 0; 3, 4: end of 4 + 0.618, 1 x wave"
+        " 1; 5, 6: end of 4 + 0.618, 1 x the way from the start of 1 to the end of 3";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() { return {{"output", 0, 6, true}}; }
     static Settings examples() { return {{0}, {1}, {2}, {4}, {5}}; }
