@@ -16,9 +16,9 @@ from inference import Graph
 MINUTE = 60_000_000
 
 # Features that may depend on the price level, with the reason.
+FIGURES = "people see the currency's own figures, so that is where orders gather"
 LEVEL_DEPENDENT = {
-    f"round_{name}": "people see round numbers in the currency's own figures, so that is where orders gather"
-    for name in ("below_distance", "above_distance", "major_below_distance", "major_above_distance")
+    f"{kind}_{side}_distance": FIGURES for kind in ("round", "round_major", "square") for side in ("below", "above")
 } | {
     f"hunt_{side}_{figure}": "some of the pools that hunts sweep lie at round numbers"
     for side in ("low", "high")

@@ -37,7 +37,7 @@ CASES = [
 
 
 def columns_of(kernel: _native.KernelInfo) -> list[str]:
-    return CLOCK if kernel.name in ("resample", "seasonal_factor") else COLUMNS[: kernel.arity]
+    return CLOCK if kernel.name in ("resample", "seasonal_factor", "session") else COLUMNS[: kernel.arity]
 
 
 def one_kernel_graph(kernel: _native.KernelInfo, options: dict[str, float]) -> Graph:
