@@ -149,6 +149,19 @@ NB_MODULE(_native, m) {
                 self.run(bars.view().from(from), n, out.data(), 1, n);
             },
             "bars"_a, "first"_a, "out"_a)
+        .def(
+            "update",
+            [](Graph& self, std::int64_t ts, double open, double high, double low, double close, double volume) {
+                self.update(ts, {open, high, low, close, volume});
+            },
+            "ts"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a)
+        .def_prop_ro(
+            "values",
+            [](Graph& self) {
+                const auto& latest = self.latest();
+                return nb::ndarray<nb::numpy, const double, nb::ndim<1>>(latest.data(), {latest.size()}, nb::handle());
+            },
+            nb::rv_policy::reference_internal)
         .def("save",
              [](Graph& self) {
                  Writer archive;

@@ -117,6 +117,26 @@ def test_bar_by_bar_equals_block(kernel, options, bars) -> None:
     assert np.array(single).tobytes() == whole.tobytes()
 
 
+def test_a_live_bar_equals_the_block_and_bars_go_forward() -> None:
+    kernel = next(k for k in _native.kernels() if k.name == "rolling_std")
+    bars = make_bars(4, "sessions")
+    whole = one_kernel_graph(kernel, {"window": 17}).run(bars, bars["ts"])["out"]
+    graph = one_kernel_graph(kernel, {"window": 17})
+    live = []
+    for i in range(BARS):
+        graph.update(int(bars["ts"][i]), *(float(bars[name][i]) for name in ("open", "high", "low", "close", "volume")))
+        live.append(graph.values[0])
+    assert np.array(live).tobytes() == whole.tobytes()
+    before = graph.save()
+    with pytest.raises(ValueError, match=r"bar\.ts: must be later than the bar before it"):
+        graph.update(int(bars["ts"][-1]), 1.0, 1.0, 1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match=r"bar\.ts: must be later than the bar before it"):
+        graph.run(*part(bars, BARS - 1, BARS))
+    with pytest.raises(ValueError, match=r"bar\.high: must not be below low"):
+        graph.update(int(bars["ts"][-1]) + 1, 1.0, 1.0, 2.0, 1.0, 1.0)
+    assert graph.save() == before
+
+
 @pytest.mark.parametrize(("kernel", "options"), CASES)
 @CHECKS
 @given(bars=bars_of, other=bars_of, cut=st.integers(1, BARS - 1))
