@@ -10,6 +10,7 @@
 
 #include "engine.hpp"
 #include "labels.hpp"
+#include "portfolio.hpp"
 #include "replay_engine.hpp"
 
 namespace nb = nanobind;
@@ -392,4 +393,23 @@ NB_MODULE(_native, m) {
             return std::tuple(bytes_of(out.trades), bytes_of(out.events));
         },
         "model"_a, "graph"_a, "bars"_a, "index"_a, "side"_a, "equity"_a, "notional"_a, "tick"_a, "terms"_a);
+    m.def(
+        "replay_portfolio",
+        [](const std::vector<std::tuple<Bars, Bytes, Bytes>>& columns, double equity, const Costs& costs,
+           std::tuple<double, double, double> limits) {
+            std::vector<Book> books;
+            for (const auto& [bars, trades, events] : columns)
+                books.push_back({bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
+                                 static_cast<std::int64_t>(trades.shape(0) / sizeof(Trade)),
+                                 reinterpret_cast<const Event*>(events.data()),
+                                 static_cast<std::int64_t>(events.shape(0) / sizeof(Event))});
+            Account out;
+            {
+                nb::gil_scoped_release release;
+                out = Portfolio(books, equity, costs, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)})
+                          .run();
+            }
+            return std::tuple(bytes_of(out.sizes), bytes_of(out.path));
+        },
+        "books"_a, "equity"_a, "costs"_a, "limits"_a);
 }

@@ -43,15 +43,15 @@ class Ledger {
     /// A stamp at the open of bar j: who entered there did not hold across it.
     void funding_at_open(Running& running, std::int64_t j) {
         if (funding_ && j > running.trade.entry_index)
-            pay(running, j, funding_.at_open[static_cast<std::size_t>(j)], running.remaining, false);
+            pay(running, j, funding_.at_open[static_cast<std::size_t>(j)], running.remaining, false, true);
     }
     /// Stamps inside bar j: the share kept to its close pays or receives; what was held at its open and left on the way
     /// only pays.
     void funding_inside(Running& running, std::int64_t j, double held, double kept) {
         if (!funding_) return;
         const double rate = funding_.inside[static_cast<std::size_t>(j)];
-        pay(running, j, rate, kept, false);
-        pay(running, j, rate, held - kept, true);
+        pay(running, j, rate, kept, false, false);
+        pay(running, j, rate, held - kept, true, false);
     }
 
     /// Books the exit of a share of the first quantity; the trade's exit price is the mean over its exits.
@@ -112,11 +112,11 @@ class Ledger {
             out_.events.push_back(
                 {running.trade.entry, j, bars_.ts[j], h.fraction, h.price, h.pnl, h.kind, h.reason, h.at_open, {}});
     }
-    void pay(Running& running, std::int64_t j, double rate, double fraction, bool only_costs) {
+    void pay(Running& running, std::int64_t j, double rate, double fraction, bool only_costs, bool at_open) {
         const double payment = fraction * funding_payment(running.trade.side, rate, bars_.open[j]);
         if (payment == 0.0 || (only_costs && payment > 0.0)) return;
         running.trade.funding += payment;
-        record(running, j, {fraction, bars_.open[j], payment, EventKind::funding, ExitReason::open, false});
+        record(running, j, {fraction, bars_.open[j], payment, EventKind::funding, ExitReason::open, at_open});
     }
 
     const BarColumns bars_;
