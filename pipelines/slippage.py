@@ -81,5 +81,5 @@ def calibrate(book: pl.DataFrame, bars: pl.DataFrame, notional: float, every: st
     )
     rows = book.join(of_bars, on="ts").sort("ts")
     observed = rows.select(pl.mean_horizontal("ask_slippage", "bid_slippage")).to_series()
-    columns = (observed, rows["mid_price"], rows["sigma"], rows["volume"])
-    return fit_slippage(*(column.to_numpy().astype(np.float64) for column in columns), notional)
+    price, sigma, volume = (rows[name].to_numpy().astype(np.float64) for name in ("mid_price", "sigma", "volume"))
+    return fit_slippage(observed.to_numpy().astype(np.float64), price, sigma, volume, notional)
