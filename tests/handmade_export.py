@@ -16,6 +16,7 @@ from safetensors.numpy import save
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.families import FAMILIES, FeatureParams
+from features.flow import FlowParams
 from features.graph import graph_hash, merge
 from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
@@ -54,6 +55,7 @@ def small_graph(implied: str = "") -> dict[str, Any]:
             pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
         ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2),
+        FlowParams(window_bars=8, slow_bars=20, pool_bars=12, hunt_volume=0.5, hunt_half_life_bars=5.0),
     )
     level = np.exp(0.5 * np.sin(np.arange(500) / 30))
     returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500) * level}

@@ -23,6 +23,7 @@ struct BarColumns {
         const double* all[] = {open, high, low, close, volume};
         return all[index];
     }
+    BarColumns from(std::size_t i) const { return {ts + i, open + i, high + i, low + i, close + i, volume + i}; }
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
 };
 
@@ -104,6 +105,8 @@ class AsOf {
     }
     void read(const std::int64_t* bar_ts, std::size_t n, std::int64_t interval, double max_age_us, double* out) {
         std::size_t head = head_;
+        // another node may have read this block of the same series already
+        while (n && head > 0 && times_[head - 1] > bar_ts[0] + interval) --head;
         for (std::size_t i = 0; i < n; ++i) {
             const std::int64_t close = bar_ts[i] + interval;
             while (head < times_.size() && times_[head] <= close) ++head;

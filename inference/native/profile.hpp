@@ -25,18 +25,19 @@ struct VolumeProfile {
     }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
+    using Reading = Output;
+
     explicit VolumeProfile(const std::vector<double>& p)
         : share(p[2]),
-          output(static_cast<int>(p[3])),
           lows(static_cast<std::size_t>(p[0])),
           highs(lows.items.size()),
           volumes(lows.items.size()),
           bins(static_cast<std::size_t>(p[1]), 0.0) {}
-    double update(double high, double low, double volume) {
+    bool update(double high, double low, double volume) {
         if (low > high) std::swap(low, high);
         const bool counted = lows.full();
         const double old_low = lows.push(low), old_high = highs.push(high), old_volume = volumes.push(volume);
-        if (!lows.full()) return NaN;
+        if (!lows.full()) return false;
         const double top = origin + step * static_cast<double>(bins.size());
         if (!counted || lows.at == 0 || low < origin || high > top) {
             lay();
@@ -44,8 +45,10 @@ struct VolumeProfile {
             spread(old_low, old_high, -old_volume);
             spread(low, high, volume);
         }
-        return answer(0.5 * (low + high));
+        measure(0.5 * (low + high));
+        return true;
     }
+    double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
         archive(lows), archive(highs), archive(volumes), archive(bins), archive(origin), archive(step);
@@ -77,28 +80,41 @@ struct VolumeProfile {
         for (std::size_t i = first + 1; i < last; ++i) put(i, density);
         put(last, density * (to - static_cast<double>(last)));
     }
-    double total() const {  // in four parts, which a processor adds side by side
-        std::array<double, 4> sums{};
-        for (std::size_t i = 0; i < bins.size(); ++i) sums[i % 4] += bins[i];
-        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    }
-    double answer(double middle) const {
-        const std::size_t fullest = static_cast<std::size_t>(std::max_element(bins.begin(), bins.end()) - bins.begin());
-        if (output == 0) return origin + (static_cast<double>(fullest) + 0.5) * step;
-        if (output == 3) return bins[fullest] > 0.0 ? bins[bin((middle - origin) / step)] / bins[fullest] : 0.0;
-        const double wanted = share * (1.0 - 1e-12) * total();  // reached in spite of rounding
-        std::size_t from = fullest, to = fullest;
-        for (double held = bins[fullest]; held < wanted && (from > 0 || to + 1 < bins.size());) {
-            const double below = from > 0 ? bins[from - 1] : -1.0, above = to + 1 < bins.size() ? bins[to + 1] : -1.0;
-            held += above >= below ? bins[++to] : bins[--from];
+    /// All bins folded in four parts, which a processor takes side by side.
+    template <class Fold>
+    double folded(Fold fold) const {
+        double a = 0.0, b = 0.0, c = 0.0, d = 0.0;
+        std::size_t i = 0;
+        for (; i + 4 <= bins.size(); i += 4) {
+            a = fold(a, bins[i]);
+            b = fold(b, bins[i + 1]);
+            c = fold(c, bins[i + 2]);
+            d = fold(d, bins[i + 3]);
         }
-        return origin + static_cast<double>(output == 1 ? from : to + 1) * step;
+        for (; i < bins.size(); ++i) a = fold(a, bins[i]);
+        return fold(fold(a, b), fold(c, d));
+    }
+    void measure(double middle) {
+        const double most = folded([](double x, double y) { return x < y ? y : x; });
+        const auto fullest = static_cast<std::size_t>(std::find(bins.begin(), bins.end(), most) - bins.begin());
+        const double wanted = share * (1.0 - 1e-12) * folded(std::plus<>{});  // reached in spite of rounding
+        std::size_t from = fullest, to = fullest;
+        for (double held = most; held < wanted && (from > 0 || to + 1 < bins.size());) {
+            const double below = from > 0 ? bins[from - 1] : -1.0, above = to + 1 < bins.size() ? bins[to + 1] : -1.0;
+            const bool up = above >= below;  // a choice that cannot be foretold: without a branch
+            held += up ? above : below;
+            to += up;
+            from -= !up;
+        }
+        figures = {origin + (static_cast<double>(fullest) + 0.5) * step, origin + static_cast<double>(from) * step,
+                   origin + static_cast<double>(to + 1) * step,
+                   most > 0.0 ? bins[bin((middle - origin) / step)] / most : 0.0};
     }
     double share;
-    int output;
     Ring lows, highs, volumes;
     std::vector<double> bins;
     double origin = 0.0, step = 1.0;
+    std::array<double, 4> figures{};  // what is read after each update
 };
 
 inline std::vector<KernelInfo> profile_kernels() { return {entry<VolumeProfile>()}; }

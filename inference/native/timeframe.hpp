@@ -72,15 +72,15 @@ struct Resample {
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
-    bool run(const double* const* in, double* out, std::size_t n, bool) override {
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
         for (std::size_t i = 0; i < n; ++i) {
             if (std::isfinite(in[0][i])) {
                 value_ = in[0][i];
                 known_ = true;
             }
-            out[i] = known_ ? value_ : NaN;
+            out[0]->buffer[i] = known_ ? value_ : NaN;
         }
-        return n == 0 || std::isfinite(out[0]);
+        out[0]->clean = n == 0 || std::isfinite(out[0]->buffer[0]);
     }
     void save(Writer& archive) override { archive(value_), archive(known_); }
     void load(Reader& archive) override { archive(value_), archive(known_); }
@@ -94,6 +94,7 @@ inline std::vector<KernelInfo> timeframe_kernels() {
     KernelInfo latest{"latest",
                       "the last value that was not missing",
                       1,
+                      false,
                       {},
                       {{}},
                       [](const std::vector<double>&) { return 0; },
