@@ -88,6 +88,12 @@ def differences(mine: np.ndarray, theirs: dict[str, np.ndarray]) -> np.ndarray:
     return np.flatnonzero(~same)
 
 
+def worth(ours: np.ndarray, theirs: dict[str, np.ndarray]) -> str:
+    """Mean profit of a trade by either rule."""
+    profit = [ours["side"] * (out["exit_price"] / ours["fill_price"] - 1.0) * 1e4 for out in (ours, theirs)]
+    return f"{profit[0].mean():+.3f} bp ours, {profit[1].mean():+.3f} bp theirs"
+
+
 # stop, target, trail as shares of the close; size of a tick in dollars (coarse ones make exact touches common)
 CASES = {
     "wide": (0.01, 0.02, np.nan, 0.01),
@@ -110,7 +116,7 @@ def test_backtesting_py_agrees_but_for_targets_that_are_only_touched(name, tmp_p
     # a target a thousandth of a tick nearer is traded through where theirs is touched
     touched = replay_levels(bars, entries, stop, target - 1e-3, trail, len(bars.ts), FREE)
     touched["exit_price"] = np.round(touched["exit_price"])
-    print(f"\nbacktesting.py, {name}: {len(ours)} trades, {len(differ)} differ", end=" ")
+    print(f"\nbacktesting.py, {name}: {len(ours)} trades, {len(differ)} differ, {worth(ours, theirs)}", end=" ")
     assert len(differences(touched, theirs)) == 0
     assert (ours["exit_index"][differ] > theirs["exit_bar"][differ]).all()  # ours waits for more than a touch
     assert (len(differ) > 0) == (name == "coarse")
@@ -131,6 +137,6 @@ def test_vectorbt_agrees_but_for_the_entry_bar(name, tmp_path) -> None:
     assert set(within) - set(theirs["tag"]) <= set(np.flatnonzero(ours["exit_index"] == ours["entry_index"]))
     ours = ours[theirs["tag"]]
     differ = differences(ours, theirs)
-    print(f"\nvectorbt, {name}: {len(ours)} trades, {len(differ)} differ", end=" ")
+    print(f"\nvectorbt, {name}: {len(ours)} trades, {len(differ)} differ, {worth(ours, theirs)}", end=" ")
     assert (ours["exit_index"] == ours["entry_index"]).nonzero()[0].tolist() == differ.tolist()
     assert (theirs["exit_bar"] > theirs["entry_bar"]).all()

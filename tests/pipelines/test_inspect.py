@@ -52,7 +52,9 @@ def page(project: Path) -> str:
 
 def test_the_page_stands_alone_and_shows_all_features(page: str, project: Path) -> None:
     assert re.search(r'<(script|link|img)[^>]+(src|href)="?http', page) is None
-    names = [n for f in FAMILIES for n in json.loads((project / f"data/features/{f}/graph.json").read_text())["features"]]
+    names = [
+        n for f in FAMILIES for n in json.loads((project / f"data/features/{f}/graph.json").read_text())["features"]
+    ]
     assert sorted(re.findall(r'<tr data-name="([^"]+)"', page)) == sorted(names)
     assert page.count("<option") == len(names)
     assert len(page.encode()) < 6e6
