@@ -46,12 +46,12 @@ bench: build
 ui: build
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
 
-# The peers of tests/inference/test_peers.py, whose requirements would clash with ours, in an environment of their own.
-peers: build/peers/.installed
+# The peers of tests/inference/test_peers.py, whose requirements clash with ours, in environments of their own.
+peers: build/peers/plain/.installed build/peers/nautilus/.installed
 
-build/peers/.installed: tests/peers/requirements.txt
-	$(PYTHON) -m venv build/peers
-	build/peers/bin/pip install --quiet $(PIP_FLAGS) -r tests/peers/requirements.txt
+build/peers/%/.installed: tests/peers/%.txt
+	$(PYTHON) -m venv build/peers/$*
+	build/peers/$*/bin/pip install --quiet $(PIP_FLAGS) -r $<
 	@touch $@
 
 # The engine's tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer. The base interpreter runs them, so that

@@ -1,6 +1,6 @@
-"""Trade by trade beside backtesting.py and vectorbt on real one-minute bars; docs/fills.md lists every difference.
+"""Trade by trade beside backtesting.py, vectorbt and NautilusTrader on real minutes; docs/fills.md tells the rest.
 
-Prices are in ticks, so that levels and touches are exact numbers. `make peers` builds the environment.
+Prices are in ticks, so that levels and touches are exact numbers. `make peers` builds the environments.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from inference.replay import Bars, Costs, Entries, replay_levels
 
 ROOT = Path(__file__).parents[2]
 BTC = ROOT.parent / "shared" / "data" / "spot_1m" / "BTCUSDT.parquet"
-PYTHON = ROOT / "build" / "peers" / "bin" / "python"
+PEERS = ROOT / "build" / "peers"
 FREE, LOOKBACK, ROWS = Costs(), 20, 100_000
+PRICES = ("open", "high", "low", "close")
 
 pytestmark = [
     pytest.mark.data(str(BTC)),
     pytest.mark.slow,
     pytest.mark.skipif(not BTC.exists(), reason=f"needs {BTC}, real one-minute bars that are not part of the project"),
-    pytest.mark.skipif(not PYTHON.exists(), reason=f"needs {PYTHON}; run `make peers`"),
+    pytest.mark.skipif(not PEERS.exists(), reason=f"needs {PEERS}; run `make peers`"),
 ]
 
 
-def minute_bars(tick: float) -> Bars:
-    frame = pl.read_parquet(BTC, n_rows=ROWS)
-    ticks = [np.round(frame[name].to_numpy() / tick) for name in ("open", "high", "low", "close")]
+def minute_bars(tick: float, rows: int = ROWS) -> Bars:
+    frame = pl.read_parquet(BTC, n_rows=rows)
+    ticks = [np.round(frame[name].to_numpy() / tick) for name in PRICES]
     return Bars("BTCUSDT", frame["ts"].dt.epoch("us").to_numpy(), *ticks, np.ones(len(frame)))
 
 
@@ -54,9 +55,10 @@ def one_at_a_time(bars: Bars, entries: Entries, distances: tuple[np.ndarray, ...
     return Entries(entries.index[taken], entries.side[taken])
 
 
-def peer(script: str, folder: Path, **case: np.ndarray) -> dict[str, np.ndarray]:
+def peer(script: str, environment: str, folder: Path, **case: np.ndarray) -> dict[str, np.ndarray]:
     np.savez(folder / "case.npz", **case)
-    command = [str(PYTHON), str(ROOT / "tests" / "peers" / script), str(folder / "case.npz"), str(folder / "out.npz")]
+    python = PEERS / environment / "bin" / "python"
+    command = [str(python), str(ROOT / "tests" / "peers" / script), str(folder / "case.npz"), str(folder / "out.npz")]
     subprocess.run(
         command,
         check=True,
@@ -72,7 +74,7 @@ def peer(script: str, folder: Path, **case: np.ndarray) -> dict[str, np.ndarray]
 def case_of(bars: Bars, entries: Entries, stop: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
     fill = bars.open[entries.index + 1]
     return {
-        **{name: getattr(bars, name) for name in ("open", "high", "low", "close")},
+        **{name: getattr(bars, name) for name in PRICES},
         "signal": entries.index,
         "side": entries.side,
         "stop": fill - entries.side * stop[entries.index],
@@ -109,7 +111,7 @@ def test_backtesting_py_agrees_but_for_targets_that_are_only_touched(name, tmp_p
     bars = minute_bars(tick)
     stop, target, trail = (np.round(share * bars.close) for share in shares)
     entries = one_at_a_time(bars, breakouts(bars), (stop, target, trail))
-    theirs = peer("run_backtesting.py", tmp_path, **case_of(bars, entries, stop, target), trail=trail)
+    theirs = peer("run_backtesting.py", "plain", tmp_path, **case_of(bars, entries, stop, target), trail=trail)
     assert (theirs["tag"] == np.arange(len(entries.index))).all()
     ours = replay_levels(bars, entries, stop, target, trail, len(bars.ts), FREE)
     differ = differences(ours, theirs)
@@ -131,7 +133,7 @@ def test_vectorbt_agrees_but_for_the_entry_bar(name, tmp_path) -> None:
     window = {"wide": 1500, "tight": 200}[name]
     keep = entries.index + 1 + window < ROWS
     entries = Entries(entries.index[keep], entries.side[keep])
-    theirs = peer("run_vectorbt.py", tmp_path, **case_of(bars, entries, stop, target), window=np.array(window))
+    theirs = peer("run_vectorbt.py", "plain", tmp_path, **case_of(bars, entries, stop, target), window=np.array(window))
     ours = replay_levels(bars, entries, stop, target, none, ROWS, FREE)
     within = np.flatnonzero(ours["exit_index"] < entries.index + 1 + window)
     assert set(within) - set(theirs["tag"]) <= set(np.flatnonzero(ours["exit_index"] == ours["entry_index"]))
@@ -140,3 +142,35 @@ def test_vectorbt_agrees_but_for_the_entry_bar(name, tmp_path) -> None:
     print(f"\nvectorbt, {name}: {len(ours)} trades, {len(differ)} differ, {worth(ours, theirs)}", end=" ")
     assert (ours["exit_index"] == ours["entry_index"]).nonzero()[0].tolist() == differ.tolist()
     assert (theirs["exit_bar"] > theirs["entry_bar"]).all()
+
+
+def without_gaps(bars: Bars) -> Bars:
+    """Each bar opens at the close before, so that a fill at the signal's close is one at the next open."""
+    opening = np.append(bars.open[0], bars.close[:-1])
+    high, low = np.maximum(bars.high, opening), np.minimum(bars.low, opening)
+    return Bars(bars.symbol, bars.ts, opening, high, low, bars.close, bars.volume)
+
+
+@pytest.mark.parametrize("name", ["wide", "tight"])
+@pytest.mark.parametrize("nearer_first", [True, False])
+def test_nautilus_trader_agrees_but_for_the_order_inside_a_bar(name, nearer_first, tmp_path) -> None:
+    """Even ticks for prices, odd ones for levels: touches cannot be. Its option for the nearer extreme is our adaptive
+    mode; its default walks open, high, low, close whatever the bar."""
+    coarse = minute_bars(0.2, 50_000)
+    bars = without_gaps(Bars(coarse.symbol, coarse.ts, *(2 * getattr(coarse, x) for x in PRICES), coarse.volume))
+    stop, target = (2 * np.round(share * bars.close / 2) + 1 for share in CASES[name][:2])
+    none = np.full(len(bars.ts), np.nan)
+    entries = one_at_a_time(bars, breakouts(bars), (stop, target, none))
+    case = case_of(bars, entries, stop, target)
+    theirs = peer("run_nautilus.py", "nautilus", tmp_path, **case, adaptive=np.array(nearer_first))
+    assert (theirs["tag"] == np.arange(len(entries.index))).all()
+    ours = replay_levels(bars, entries, stop, target, none, len(bars.ts), FREE, "adaptive")
+    differ = differences(ours, theirs)
+    option = "nearer first" if nearer_first else "default"
+    print(f"\nNautilusTrader {option}, {name}: {len(ours)} trades, {len(differ)} differ,", end=" ")
+    print(f"{ours['ambiguous'].sum()} ambiguous, {worth(ours, theirs)}", end=" ")
+    if nearer_first:
+        assert len(differ) == 0
+    else:
+        assert ours["ambiguous"][differ].all()
+        assert (len(differ) > 0) == (name == "tight")
