@@ -28,7 +28,7 @@ TRADE = np.dtype(
     + [(name, np.float64) for name in ("pnl", "r", "mae", "mfe", "horizon_mae", "horizon_mfe", "horizon_pnl")]
     + [(name, np.float64) for name in ("beyond", "target_r", "stop_at_exit", "funding")]
     + [("side", np.int8)]
-    + [(name, np.uint8) for name in ("reason", "premature", "gap", "reached_2r", "fallback", "ambiguous", "legs")]
+    + [(name, np.uint8) for name in ("reason", "premature", "gap", "reached_2r", "fallback", "touched_both", "legs")]
 )
 
 # mirrors `struct Event`: fraction of the first quantity; price after costs, the new stop, or the mark of a funding
@@ -124,7 +124,9 @@ def _per_bar(name: str, bars: Bars, values: ArrayLike) -> NDArray[np.float64]:
         ) from None
 
 
-def _terms(bars: Bars, first: int, costs: Costs, mode: Mode, conditions: Conditions, record: bool) -> _native.Terms:
+def _terms(
+    bars: Bars, index: NDArray[np.int64], costs: Costs, mode: Mode, conditions: Conditions, record: bool
+) -> _native.Terms:
     if mode not in _MODES:
         raise ValueError(f"mode: must be one of {', '.join(_MODES)}, was {mode!r}; choose one")
     if (mode == "detail") != (conditions.detail is not None):
@@ -134,6 +136,7 @@ def _terms(bars: Bars, first: int, costs: Costs, mode: Mode, conditions: Conditi
     if conditions.impact is not None:
         sigma = _per_bar("impact.sigma", bars, conditions.impact.sigma)
         volume = _per_bar("impact.volume", bars, conditions.impact.volume)
+        first = int(index[0]) + 1 if len(index) else len(bars.ts)
         for name, values in (("sigma", sigma), ("volume", volume)):
             if not (np.isfinite(values[first:]) & (values[first:] > 0.0)).all():
                 raise ValueError(
@@ -217,7 +220,7 @@ def _levels(
                 f"ladder.stop_r: must leave the stop on the losing side of its target, was {rung.stop_r}; "
                 "0 is breakeven"
             )
-    terms = _terms(bars, int(index.min(initial=0)), costs, mode, conditions, record)
+    terms = _terms(bars, index, costs, mode, conditions, record)
     trades, events = _native.replay_table(bars.native(), index, side, stop, target, trail, horizon, terms)
     return Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT))
 
@@ -273,7 +276,7 @@ def _engine(
     for name, (times, values) in (series or {}).items():
         graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
     tick = float(engine.stop_manifest["policy"]["risk"]["tick"])
-    terms = _terms(bars, int(index.min(initial=0)), costs, mode, conditions, record)
+    terms = _terms(bars, index, costs, mode, conditions, record)
     trades, events = _native.replay_model(
         engine.model, graph, bars.native(), index, side, equity, notional, tick, terms
     )

@@ -134,7 +134,7 @@ def one_trade(
             t.stop = fill + s * stop_r * d0
             t.stops.append((i, t.stop))
         if t.remaining and s * bar_adverse <= s * t.protective()[0]:
-            t.ambiguous = True
+            t.touched_both = True
 
     def take_stop(i: int, price: float, opened: bool) -> None:
         level, name = t.protective()
@@ -200,7 +200,7 @@ def one_trade(
             if t.remaining and (s * adverse <= s * stop or s * favourable > s * target):
                 inside = s * opening > s * stop and s * opening <= s * target
                 if inside and s * adverse <= s * stop and s * favourable > s * target:
-                    t.ambiguous = True
+                    t.touched_both = True
                 filled = False
                 inner = conditions.detail
                 parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < until] if inner else []
@@ -273,5 +273,5 @@ def one_trade(
     trade["target_r"] = ladder[-1][0] * reach / d0
     # A target set at 2R may stand at 2R less a rounding.
     trade["reached_2r"] = reason == TARGET and trade["target_r"] >= 2 - 1e-9
-    trade["funding"], trade["ambiguous"], trade["legs"] = funding, t.ambiguous, len(t.legs)
+    trade["funding"], trade["touched_both"], trade["legs"] = funding, t.touched_both, len(t.legs)
     return trade, t

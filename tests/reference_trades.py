@@ -39,7 +39,7 @@ TRADE = np.dtype(
         ("target_r", "f8"),
         ("reached_2r", "u1"),
         ("funding", "f8"),
-        ("ambiguous", "u1"),
+        ("touched_both", "u1"),
         ("legs", "u1"),
     ]
 )
@@ -106,7 +106,7 @@ class Story:
     stops: list[tuple[int, float]] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)  # prices inside the trade
     after: list[float] = field(default_factory=list)  # prices of the exit bar after the exit
-    ambiguous: bool = False
+    touched_both: bool = False
     gap: bool = False
     opened: bool = False  # the last exit was at the open of what was walked
     intended: float = np.nan

@@ -63,8 +63,8 @@ class Replay {
         }
     }
     Replayed finish() {
-        const Bar bar = bars_.bar(static_cast<std::size_t>(n_ - 1));
         for (auto& running : running_) {
+            const Bar bar = bars_.bar(static_cast<std::size_t>(n_ - 1));
             running.position.see(bar.high, bar.low);
             ledger_.close(running, n_ - 1, {ExitReason::open, bar.close, bar.close, false, true}, false, bar.close);
         }
@@ -160,7 +160,8 @@ class Replay {
 
     /// A bar in which something fills: bar by bar of the lower timeframe where the mode and the data allow.
     bool walk(Running& running, std::int64_t j, const Bar& bar, const Fill& fill, double held) {
-        if (is_ambiguous(bar, running.position.side, stop_of(running), target_of(running))) running.trade.ambiguous = 1;
+        if (is_ambiguous(bar, running.position.side, stop_of(running), target_of(running)))
+            running.trade.touched_both = 1;
         for (std::int64_t d = detail_first_; d < detail_last_; ++d) {
             const Bar part = terms_.detail.bar(static_cast<std::size_t>(d));
             if (!can_fill(part)) continue;
@@ -195,7 +196,7 @@ class Replay {
             }
             ledger_.exit(running, j, fill, opening, terms_.ladder[running.rung].fraction);
             climb(running, j);
-            if (touches_stop(bar, side, stop_of(running))) running.trade.ambiguous = 1;
+            if (touches_stop(bar, side, stop_of(running))) running.trade.touched_both = 1;
             const double stop = stop_of(running);
             fill = named(running, fill.gap ? check_exit(part, side, stop, position.target, terms_.mode)
                                            : check_rest(part, side, stop, position.target, terms_.mode));

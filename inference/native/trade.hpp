@@ -14,7 +14,7 @@ struct Trade {
     double entry_price, fill_price, exit_price, intended_price, stop_distance, pnl, r;
     double mae, mfe, horizon_mae, horizon_mfe, horizon_pnl, beyond, target_r, stop_at_exit, funding;
     std::int8_t side;
-    std::uint8_t reason, premature, gap, reached_2r, fallback, ambiguous, legs;
+    std::uint8_t reason, premature, gap, reached_2r, fallback, touched_both, legs;
 };
 static_assert(sizeof(Trade) == 21 * 8 + 8);
 

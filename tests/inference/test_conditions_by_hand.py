@@ -34,7 +34,7 @@ def test_half_at_the_first_target_then_breakeven_in_the_same_bar() -> None:
     low, close = [100.0, 99.5, 99.9, 102], [100.0, 100.2, 102.5, 104]
     bars, ladder = simple_bars(opening, high, low, close), (Rung(0.5, 0.5, 0.0), Rung(1.0, 0.5))
     (worst,) = replay_levels(bars, LONG, 2.0, 4.0, np.nan, 3, FREE, conditions=Conditions(ladder=ladder))
-    assert (worst["pnl"], worst["legs"], worst["exit_index"], worst["ambiguous"]) == (1.0, 2, 2, 1)
+    assert (worst["pnl"], worst["legs"], worst["exit_index"], worst["touched_both"]) == (1.0, 2, 2, 1)
     (nearer,) = replay_levels(bars, LONG, 2.0, 4.0, np.nan, 3, FREE, "adaptive", Conditions(ladder=ladder))
     assert (nearer["pnl"], nearer["exit_index"]) == (3.0, 3)  # the low came first: 0.5 * 2 + 0.5 * 4
     ts = np.array([2, 2.5]) * HOUR
@@ -42,7 +42,7 @@ def test_half_at_the_first_target_then_breakeven_in_the_same_bar() -> None:
         "X", ts.astype(np.int64), *np.array([[101, 100.5], [101, 103], [99.9, 100.4], [100.5, 102.5]]), np.ones(2)
     )
     (known,) = replay_levels(bars, LONG, 2.0, 4.0, np.nan, 3, FREE, "detail", Conditions(detail=inner, ladder=ladder))
-    assert (known["pnl"], known["exit_index"], known["ambiguous"]) == (3.0, 3, 1)
+    assert (known["pnl"], known["exit_index"], known["touched_both"]) == (3.0, 3, 1)
 
 
 def test_what_is_left_at_the_liquidation_price_is_the_maintenance_margin() -> None:
@@ -99,6 +99,17 @@ def test_impact_follows_the_square_root_of_each_part() -> None:
     entry = 100 * (1 + 0.5 * 0.02 * np.sqrt(100 / 400))
     rest = 105 * (1 - 0.5 * 0.02 * np.sqrt(0.5 * (1e4 / 105) / 400))
     assert trade["pnl"] == pytest.approx(0.5 * (103 - entry) + 0.5 * (rest - entry))
+
+
+def test_sigma_may_be_unknown_until_the_first_fill() -> None:
+    flat = np.full(5, 100.0)
+    impact = Impact(1.0, 1e4, np.array([np.nan, 0.01, 0.01, 0.01, 0.01]), 400.0)
+    trades = replay_levels(
+        simple_bars(*[flat] * 4), LONG, 5.0, 5.0, np.nan, 2, FREE, conditions=Conditions(impact=impact)
+    )
+    assert trades["entry_price"] == pytest.approx(100.5)
+    later = Entries(np.array([], np.int64), np.array([], np.int8))
+    assert len(replay_levels(simple_bars(*[flat] * 4), later, 5.0, 5.0, np.nan, 2, FREE)) == 0
 
 
 @pytest.mark.parametrize(

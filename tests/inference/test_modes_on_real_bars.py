@@ -43,7 +43,7 @@ def test_the_true_order_lies_above_the_pessimistic_one(stop, trail) -> None:
         conditions = Conditions(detail=detail if mode == "detail" else None)
         trades = replay_levels(bars, entries, *distances, 96, Costs(), mode, conditions)
         mean[mode] = 1e4 * float(np.mean(trades["pnl"] / trades["fill_price"]))
-        ambiguous[mode] = 100 * float(trades["ambiguous"].mean())
+        ambiguous[mode] = 100 * float(trades["touched_both"].mean())
     print(
         f"\nstop {stop:.1%} trail {trail:.1%}: {len(index)} trades, ambiguous {ambiguous['pessimistic']:.2f} %,",
         end=" ",

@@ -168,9 +168,9 @@ def test_nautilus_trader_agrees_but_for_the_order_inside_a_bar(name, nearer_firs
     differ = differences(ours, theirs)
     option = "nearer first" if nearer_first else "default"
     print(f"\nNautilusTrader {option}, {name}: {len(ours)} trades, {len(differ)} differ,", end=" ")
-    print(f"{ours['ambiguous'].sum()} ambiguous, {worth(ours, theirs)}", end=" ")
+    print(f"{ours['touched_both'].sum()} ambiguous, {worth(ours, theirs)}", end=" ")
     if nearer_first:
         assert len(differ) == 0
     else:
-        assert ours["ambiguous"][differ].all()
+        assert ours["touched_both"][differ].all()
         assert (len(differ) > 0) == (name == "tight")
