@@ -39,8 +39,7 @@ class Replay {
     void step(std::int64_t j, Policy& policy) {
         const Bar bar = bars_.bar(static_cast<std::size_t>(j));
         if (terms_.mode == FillMode::detail) find_detail(j);
-        if (can_fill(bar))
-            while (next_ < entries_.size() && entries_[next_].index < j) open(j, bar, policy);
+        while (next_ < entries_.size() && entries_[next_].index < j && can_fill(bar)) open(j, bar, policy);
         for (std::size_t i = 0; i < running_.size();) {
             if (advance(running_[i], j, bar)) {
                 running_[i] = running_.back();
@@ -59,7 +58,7 @@ class Replay {
             const double stop = position.stop, target = position.target;
             policy.update(position, j, bars_.close[j]);
             if (refused) position.stop = stop, position.target = target;  // the venue keeps the orders it has
-            if (position.stop != stop) ledger_.stop_moved(running, j);
+            if (position.stop > stop || position.stop < stop) ledger_.stop_moved(running, j);
         }
     }
     Replayed finish() {
@@ -104,7 +103,10 @@ class Replay {
         Position& position = running.position;
         const double held = running.remaining;
         ledger_.funding_at_open(running, j);
-        if (can_fill(bar)) {
+        // volume is read only where something is due: a column less of memory to walk
+        const bool quiet =
+            !running.unprotected && j < running.last_bar && check(running, bar).reason == ExitReason::open;
+        if (!quiet && can_fill(bar)) {
             const Fill leave = at_open(running, j, bar);
             if (leave.reason != ExitReason::open) {
                 position.see(bar.open, bar.open);
