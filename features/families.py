@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import excursion, exhaustion, flow, levels, timeframes, volatility
+from features import cross, excursion, exhaustion, flow, levels, timeframes, volatility
+from features.cross import CrossParams
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr
@@ -29,6 +30,7 @@ class FeatureParams:
     levels: LevelsParams
     timeframes: TimeframesParams
     flow: FlowParams
+    cross: CrossParams
 
 
 Returns = Mapping[str, NDArray[np.float64]]
@@ -67,5 +69,6 @@ FAMILIES = {
             lambda p, _: flow.expressions(p.flow, p.exhaustion, p.levels, p.volatility),
             flow.AUXILIARY,
         ),
+        Family("cross", lambda p, _: cross.expressions(p.cross), cross.AUXILIARY),
     )
 }

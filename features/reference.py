@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from arch.data import sp500
 
+from features.cross import CrossParams
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr, bar
@@ -70,6 +71,7 @@ def families() -> list[tuple[str, dict[str, Expr], dict[str, int], tuple[str, ..
         LevelsParams(),
         TimeframesParams(),
         FlowParams(),
+        CrossParams(),
     )
     returns = {"SPX": np.diff(np.log(sp500.load()["Close"].to_numpy(float)))[:2500]}
     out = []

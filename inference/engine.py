@@ -70,7 +70,8 @@ def build_model(stop_path: str | Path, exit_path: str | Path) -> tuple[_native.M
 class Engine:
     """Stops and targets for open positions, decided by two exported nets inside a fixed risk envelope.
 
-    Times are microseconds since 1970 (UTC); a bar's `ts` is its open. One engine serves one thread.
+    Times are microseconds since 1970 (UTC); a bar's `ts` is its open. One engine serves one thread. Where features
+    compare symbols, feed the bars of all of them in order of time, those of one moment in any order.
     """
 
     def __init__(self, stop: str | Path, exit: str | Path, equity: float = 100_000.0, max_positions: int = 256) -> None:

@@ -57,12 +57,15 @@ def main(family: str) -> None:
     params, split = section("features", FeatureParams), section("split", SplitParams)
     bars = bars_by_symbol(pl.read_parquet("data/checked/bars.parquet"))
     series = pl.read_parquet("data/checked/series.parquet")
-    graph = FAMILIES[family].graph(params, training_returns(bars, split), bar_interval_us(bars))
+    interval = bar_interval_us(bars)
+    graph = FAMILIES[family].graph(params, training_returns(bars, split), interval)
     names = Graph(graph).series
     folder = Path("data/features") / family
 
     def run(each: Bars) -> None:
-        write_columns(graph, each, series_for(series, each.symbol, names), table_path(folder, each.symbol))
+        write_columns(
+            graph, each, series_for(series, bars, each.symbol, names, interval), table_path(folder, each.symbol)
+        )
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the engine lets go of the interpreter while it runs
         list(pool.map(run, bars.values()))

@@ -109,11 +109,11 @@ def printed(findings: Findings, count: int = 12) -> Table:
     """The features that move most with a label, for the terminal."""
     table = Table(title="Features by their strongest rank correlation with a label", title_justify="left")
     table.add_column("feature", no_wrap=True)
-    for name in ("missing", "p1", "p50", "p99", "KS train", "KS later", "mae", "mfe", "final"):
+    for name in ("missing", "median", "KS train", "KS later", "mae", "mfe", "final"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in strongest(findings).head(count).iter_rows(named=True):
         cells = [row["feature"], f"{100 * row['missing']:.1f} %"]
-        cells += ["–" if row[c] is None else f"{row[c]:.3g}" for c in ("p1", "p50", "p99")]
+        cells.append("–" if row["p50"] is None else f"{row['p50']:.3g}")
         cells += ["–" if row[c] is None else f"{row[c]:.2f}" for c in ("ks_train", "ks_later")]
         for label in ("mae", "mfe", "final"):
             rho, se = row[f"{label}_rho"], row[f"{label}_se"]

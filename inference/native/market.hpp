@@ -84,6 +84,12 @@ inline void check_bars(const BarColumns& bars, std::size_t n) {
     }
 }
 
+/// The series `close@SYMBOL` holds that symbol's closes, each usable this long after its bar's close: bars of one
+/// moment do not see each other's closes, so the order in which they arrive cannot matter. Mirrored in
+/// inference/closes.py.
+inline const std::string CLOSE_OF = "close@";
+inline constexpr std::int64_t CLOSE_DELAY_US = 1;
+
 /// A named series joined as of each bar's close: the last value not later than it and not older than max_age.
 class AsOf {
   public:
