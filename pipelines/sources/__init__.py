@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pipelines.sources.arch import read_arch
+from pipelines.sources.binance import read_binance
 from pipelines.sources.folder import read_folder
 from pipelines.sources.params import IngestParams
 from pipelines.sources.series import read_series
@@ -14,6 +15,7 @@ SOURCES: dict[str, Callable[[Any, tuple[str, ...]], Iterable[Part]]] = {
     "arch": read_arch,
     "folder": read_folder,
     "series": read_series,
+    "binance": read_binance,
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.sources.arch import ArchParams
+from pipelines.sources.binance import BinanceParams
 from pipelines.sources.folder import FolderParams
 from pipelines.sources.series import SeriesParams
 
@@ -14,11 +15,12 @@ from pipelines.sources.series import SeriesParams
 class IngestParams:
     """sources: which ones, each with a section of its name; symbols: which symbols of theirs (empty = all)."""
 
-    sources: tuple[Literal["arch", "folder", "series"], ...]
+    sources: tuple[Literal["arch", "folder", "series", "binance"], ...]
     symbols: tuple[str, ...]
     arch: ArchParams
     folder: FolderParams
     series: SeriesParams
+    binance: BinanceParams
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) != len(self.sources):
