@@ -6,6 +6,8 @@ from typing import Any
 from pipelines.sources.arch import read_arch
 from pipelines.sources.binance import read_binance
 from pipelines.sources.folder import read_folder
+from pipelines.sources.freqtrade import read_freqtrade
+from pipelines.sources.lean import read_lean
 from pipelines.sources.params import IngestParams
 from pipelines.sources.series import read_series
 from pipelines.sources.tables import BARS, OPTIONAL, SCHEMAS, SERIES, TIMESTAMP, Part, Tables, check_columns
@@ -16,6 +18,8 @@ SOURCES: dict[str, Callable[[Any, tuple[str, ...]], Iterable[Part]]] = {
     "folder": read_folder,
     "series": read_series,
     "binance": read_binance,
+    "freqtrade": read_freqtrade,
+    "lean": read_lean,
 }
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 from pipelines.sources.arch import ArchParams
 from pipelines.sources.binance import BinanceParams
 from pipelines.sources.folder import FolderParams
+from pipelines.sources.freqtrade import FreqtradeParams
+from pipelines.sources.lean import LeanParams
 from pipelines.sources.series import SeriesParams
 
 
@@ -15,12 +17,14 @@ from pipelines.sources.series import SeriesParams
 class IngestParams:
     """sources: which ones, each with a section of its name; symbols: which symbols of theirs (empty = all)."""
 
-    sources: tuple[Literal["arch", "folder", "series", "binance"], ...]
+    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean"], ...]
     symbols: tuple[str, ...]
     arch: ArchParams
     folder: FolderParams
     series: SeriesParams
     binance: BinanceParams
+    freqtrade: FreqtradeParams
+    lean: LeanParams
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) != len(self.sources):
