@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.sources.arch import read_arch
 from pipelines.sources.binance import read_binance
+from pipelines.sources.depth import read_depth
 from pipelines.sources.folder import read_folder
 from pipelines.sources.freqtrade import read_freqtrade
 from pipelines.sources.lean import read_lean
@@ -20,6 +21,7 @@ SOURCES: dict[str, Callable[[Any, tuple[str, ...]], Iterable[Part]]] = {
     "binance": read_binance,
     "freqtrade": read_freqtrade,
     "lean": read_lean,
+    "depth": read_depth,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipelines.sources.arch import ArchParams
 from pipelines.sources.binance import BinanceParams
+from pipelines.sources.depth import DepthParams
 from pipelines.sources.folder import FolderParams
 from pipelines.sources.freqtrade import FreqtradeParams
 from pipelines.sources.lean import LeanParams
@@ -17,7 +18,7 @@ from pipelines.sources.series import SeriesParams
 class IngestParams:
     """sources: which ones, each with a section of its name; symbols: which symbols of theirs (empty = all)."""
 
-    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean"], ...]
+    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean", "depth"], ...]
     symbols: tuple[str, ...]
     arch: ArchParams
     folder: FolderParams
@@ -25,6 +26,7 @@ class IngestParams:
     binance: BinanceParams
     freqtrade: FreqtradeParams
     lean: LeanParams
+    depth: DepthParams
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) != len(self.sources):
