@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.sources.arch import read_arch
 from pipelines.sources.binance import read_binance
+from pipelines.sources.ccxt import read_ccxt
 from pipelines.sources.depth import read_depth
 from pipelines.sources.folder import read_folder
 from pipelines.sources.freqtrade import read_freqtrade
@@ -22,6 +23,7 @@ SOURCES: dict[str, Callable[[Any, tuple[str, ...]], Iterable[Part]]] = {
     "freqtrade": read_freqtrade,
     "lean": read_lean,
     "depth": read_depth,
+    "ccxt": read_ccxt,
 }
 
 

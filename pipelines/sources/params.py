@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipelines.sources.arch import ArchParams
 from pipelines.sources.binance import BinanceParams
+from pipelines.sources.ccxt import CcxtParams
 from pipelines.sources.depth import DepthParams
 from pipelines.sources.folder import FolderParams
 from pipelines.sources.freqtrade import FreqtradeParams
@@ -18,7 +19,7 @@ from pipelines.sources.series import SeriesParams
 class IngestParams:
     """sources: which ones, each with a section of its name; symbols: which symbols of theirs (empty = all)."""
 
-    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean", "depth"], ...]
+    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean", "depth", "ccxt"], ...]
     symbols: tuple[str, ...]
     arch: ArchParams
     folder: FolderParams
@@ -27,6 +28,7 @@ class IngestParams:
     freqtrade: FreqtradeParams
     lean: LeanParams
     depth: DepthParams
+    ccxt: CcxtParams
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) != len(self.sources):
