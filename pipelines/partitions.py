@@ -24,13 +24,18 @@ def write_part(frame: pl.DataFrame, folder: Path, key: str) -> dict[Path, int]:
     A row goes to the month of the latest time so far in its symbol. For sound data that is its own month; a row that
     comes too late, or has no time, stays beside its neighbours, so that the check stage sees what the source did.
     """
-    latest = pl.col("ts").cum_max().forward_fill().backward_fill().over("symbol")
-    months = frame.with_columns(latest.dt.strftime("%Y-%m").fill_null(MISSING).alias("_month"))
+    latest = pl.col("ts").cum_max().forward_fill().backward_fill()
     files = {}
-    for (symbol, month), rows in months.group_by("symbol", "_month", maintain_order=True):
-        place = Path(symbol_folder(symbol)) / f"month={month}" / f"{quote(key, safe='')}.parquet"
-        write_parquet(rows.drop("_month"), folder / place)
-        files[place] = rows.height
+    for symbol in frame["symbol"].unique(maintain_order=True):
+        rows = frame.filter(pl.col("symbol").eq_missing(symbol))
+        begin = 0
+        # Ascending, so that a month is a slice.
+        for run in rows.select(latest.dt.date().dt.month_start().alias("ts").rle()).to_series():
+            month = MISSING if run["value"] is None else f"{run['value']:%Y-%m}"
+            place = Path(symbol_folder(symbol)) / f"month={month}" / f"{quote(key, safe='')}.parquet"
+            write_parquet(rows.slice(begin, run["len"]), folder / place)
+            files[place] = int(run["len"])
+            begin += run["len"]
     return files
 
 
