@@ -12,6 +12,7 @@ def seasonal_factor(quantity: Expr, period_us: int, slots: int, decay: float) ->
     """How much larger than usual `quantity` tends to be in the slot that begins at this bar's close (a pure number).
 
     period_us is cut into `slots`; each slot's mean forgets by `decay` per visit. 1 until the coming slot has been seen.
+    Once a whole period has passed, a slot never seen (a weekend) gives way to the next one that has been.
     """
     parameters = {"period_us": period_us, "slots": slots, "decay": decay}
     return Expr("seasonal_factor", (quantity, bar("time")), parameters)

@@ -64,7 +64,8 @@ def fading(events: Expr, half_life: float) -> Expr:
     half_life in bars; unit of the events; no warm-up of its own.
     """
     decay: float = 0.5 ** (1.0 / half_life)
-    return events.ewma(decay, 1) * (1.0 / (1.0 - decay))
+    begun = bars_since(0.0 * events, 2) > 1.0  # the average starts from its first value, which must not weigh more
+    return where(begun, events, (1.0 - decay) * events).ewma(decay, 1) * (1.0 / (1.0 - decay))
 
 
 def on_balance_flow(bars: int) -> Expr:

@@ -19,7 +19,8 @@ AUXILIARY: tuple[str, ...] = ()
 class ExcursionParams:
     """horizon_bars: length of past positions; window_bars: how many are remembered; quantiles: of their excursion.
 
-    distances: of the stops whose past is counted, in units; recent_bars: the latest of the window, for the trend.
+    distances: of the stops whose past is counted, in units; recent_bars: the latest of the window, for the trend;
+    regime_bars: whose mean volatility divides high from low; regime_prior: weight of all positions, in positions.
     """
 
     horizon_bars: int = 10
@@ -27,6 +28,8 @@ class ExcursionParams:
     quantiles: tuple[float, ...] = (0.5, 0.8)
     distances: tuple[float, ...] = (0.25, 0.5)
     recent_bars: int = 30
+    regime_bars: int = 100
+    regime_prior: float = 10.0
     peak_bars: int = 60
 
     def __post_init__(self) -> None:
@@ -34,6 +37,8 @@ class ExcursionParams:
         whole_in("features.excursion.window_bars", self.window_bars, 2, 100_000, "120")
         whole_in("features.excursion.peak_bars", self.peak_bars, 2, 100_000, "60")
         whole_in("features.excursion.recent_bars", self.recent_bars, 1, 100_000, "a quarter of window_bars")
+        whole_in("features.excursion.regime_bars", self.regime_bars, 2, 100_000, "100")
+        number_in("features.excursion.regime_prior", self.regime_prior, 0.1, 1e6, "10")
         if self.recent_bars >= self.window_bars:
             raise ValueError(
                 f"features.excursion.recent_bars: must be below window_bars ({self.window_bars}), was "
@@ -81,6 +86,19 @@ def trend(values: Expr, recent: int, window: int) -> Expr:
     return (short - long) / where(total > 0.0, total, 1.0)
 
 
+def rate_in_regime(outcome: Expr, rate: Expr, entered: Expr, present: Expr, window: int, prior: float) -> Expr:
+    """(hits + prior rate) / (count + prior) among the last `window` positions entered in the present regime, 0 to 1.
+
+    outcome: 1 or 0 of each position, rate: its mean over the window; entered, present: 1 where volatility was high at
+    the position's decision, and is now. The prior draws to the rate of all positions: where the window holds few of the
+    present regime, or none, there is nothing else to say. Warm-up: the latest input's and window - 1 bars.
+    """
+    high, high_hits = entered.rolling_sum(window), (outcome * entered).rolling_sum(window)
+    hits = where(present, high_hits, rate * float(window) - high_hits)
+    count = where(present, high, float(window) - high)
+    return (hits + prior * rate) / (count + prior)
+
+
 def expressions(p: ExcursionParams, volatility: VolatilityParams) -> dict[str, Expr]:
     """All outputs of the family; `volatility` defines the unit."""
     sigma = ewma_sigma(volatility)
@@ -91,11 +109,16 @@ def expressions(p: ExcursionParams, volatility: VolatilityParams) -> dict[str, E
         out[f"up_excursion_q{round(100 * q)}"] = up.rolling_quantile(p.window_bars, q)
     out["down_excursion_last"] = down
     out["up_excursion_last"] = up
+    high = sigma > sigma.rolling_mean(p.regime_bars)
     for side, name, values in ((1, "down", down), (-1, "up", up)):  # down: what stops longs
         for distance in p.distances:
-            hit, reversal = stop_outcomes(p, sigma, side, distance)
-            out[f"{name}_hit_rate_{round(100 * distance)}"] = hit.rolling_mean(p.window_bars)
-            out[f"{name}_reversal_rate_{round(100 * distance)}"] = reversal.rolling_mean(p.window_bars)
+            outcomes = stop_outcomes(p, sigma, side, distance)
+            for what, outcome in zip(("hit_rate", "reversal_rate"), outcomes, strict=True):
+                rate = outcome.rolling_mean(p.window_bars)
+                out[f"{name}_{what}_{round(100 * distance)}"] = rate
+                out[f"{name}_{what}_{round(100 * distance)}_regime"] = rate_in_regime(
+                    outcome, rate, high.lag(p.horizon_bars), high, p.window_bars, p.regime_prior
+                )
         out[f"{name}_excursion_trend"] = trend(values, p.recent_bars, p.window_bars)
     peak, trough = bar("high").rolling_max(p.peak_bars), bar("low").rolling_min(p.peak_bars)
     scale = sigma * p.peak_bars**0.5

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import excursion, exhaustion, levels, timeframes, volatility
+from features import cross, excursion, exhaustion, flow, levels, timeframes, volatility
+from features.cross import CrossParams
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr
+from features.flow import FlowParams
 from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams
@@ -27,6 +29,8 @@ class FeatureParams:
     exhaustion: ExhaustionParams
     levels: LevelsParams
     timeframes: TimeframesParams
+    flow: FlowParams
+    cross: CrossParams
 
 
 Returns = Mapping[str, NDArray[np.float64]]
@@ -60,5 +64,11 @@ FAMILIES = {
         Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
         Family("levels", lambda p, _: levels.expressions(p.levels, p.volatility), levels.AUXILIARY),
         Family("timeframes", lambda p, _: timeframes.expressions(p.timeframes), timeframes.AUXILIARY),
+        Family(
+            "flow",
+            lambda p, _: flow.expressions(p.flow, p.exhaustion, p.levels, p.volatility),
+            flow.AUXILIARY,
+        ),
+        Family("cross", lambda p, _: cross.expressions(p.cross), cross.AUXILIARY),
     )
 }

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from arch.data import sp500
 
+from features.cross import CrossParams
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.expression import Expr, bar
 from features.families import FAMILIES, FeatureParams
+from features.flow import FlowParams
 from features.graph import from_data
 from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
@@ -63,7 +65,13 @@ def formula(expr: Expr, names: Mapping[int, str], top: bool = False) -> str:
 def families() -> list[tuple[str, dict[str, Expr], dict[str, int], tuple[str, ...]]]:
     """(family, outputs, warm-up of each, auxiliary outputs) with default parameters, models fitted on the S&P 500."""
     params = FeatureParams(
-        VolatilityParams(implied=""), ExcursionParams(), ExhaustionParams(), LevelsParams(), TimeframesParams()
+        VolatilityParams(implied=""),
+        ExcursionParams(),
+        ExhaustionParams(),
+        LevelsParams(),
+        TimeframesParams(),
+        FlowParams(),
+        CrossParams(),
     )
     returns = {"SPX": np.diff(np.log(sp500.load()["Close"].to_numpy(float)))[:2500]}
     out = []

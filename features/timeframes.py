@@ -1,4 +1,4 @@
-"""Higher timeframes: any expression on their closed bars alone, and whether the timeframes agree."""
+"""Higher timeframes: any expression on their closed bars alone, whether they agree; fractals and cycles."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from features.exhaustion import rsi
 from features.expression import Expr, bar, maximum, minimum, ratio
+from features.fractals import cycle, fractal_dimension, hurst
 from features.volatility import log_return
 from inference.checks import number_in, whole_in
 
@@ -49,10 +50,15 @@ def on_timeframe(expr: Expr, interval_us: int, offset_us: int = 0) -> Expr:
 
 @dataclass(frozen=True, slots=True)
 class TimeframesParams:
-    """interval_days: length of each higher timeframe's bars, ascending; bars: window of the figures, in those bars."""
+    """interval_days: length of each higher timeframe's bars, ascending; bars: window of the figures, in those bars.
+
+    hurst_bars, dimension_bars: windows of the fractals, in the symbol's own bars.
+    """
 
     interval_days: tuple[float, ...] = (7.0, 28.0)
     bars: int = 4
+    hurst_bars: int = 100
+    dimension_bars: int = 32
 
     def __post_init__(self) -> None:
         for days in self.interval_days:
@@ -62,6 +68,12 @@ class TimeframesParams:
                 f"features.timeframes.interval_days: must ascend, was {list(self.interval_days)}; typical: [7, 28]"
             )
         whole_in("features.timeframes.bars", self.bars, 2, 1000, "4 to 14")
+        whole_in("features.timeframes.hurst_bars", self.hurst_bars, 16, 100_000, "100")
+        whole_in("features.timeframes.dimension_bars", self.dimension_bars, 4, 100_000, "32")
+        if self.dimension_bars % 2:
+            raise ValueError(
+                f"features.timeframes.dimension_bars: must be even, was {self.dimension_bars}; its halves are compared"
+            )
 
 
 def sign(x: Expr) -> Expr:
@@ -101,4 +113,7 @@ def expressions(p: TimeframesParams) -> dict[str, Expr]:
     for each in signs[1:]:
         total = total + each
     out["alignment"] = total / float(len(signs))
+    out["hurst"] = hurst(p.hurst_bars)
+    out["fractal_dimension"] = fractal_dimension(p.dimension_bars)
+    out["cycle_period"], out["cycle_sine"], out["cycle_cosine"] = cycle(bar("close"))
     return out

@@ -1,9 +1,10 @@
 """Volatility: how far the price moves by itself, at several speeds, from closes, ranges, gaps and models.
 
 Auxiliary outputs: `sigma` (EWMA forecast of the next bar's return standard deviation, fraction of price: the unit of
-all distances), `garch_sigma` (the GARCH forecast of the same), `atr` (price units). Features are ratios to `sigma`, so
-that one net serves symbols and eras of any level. What is measured stands in volatility_ranges.py, what is fitted in
-volatility_models.py.
+all distances), `garch_sigma` (the GARCH forecast of the same), `atr` (price units), `seasonal_sigma` (`sigma` times the
+seasons of the bar to come). Features are ratios to `sigma`, so that one net serves symbols and eras of any level. What
+is measured stands in volatility_ranges.py, what the clock says in volatility_clock.py, what is fitted in
+volatility_models.py and volatility_regimes.py.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from numpy.typing import NDArray
 
 from features import volatility_models
 from features.expression import Expr, as_of, bar, maximum
+from features.volatility_clock import gap_variances, seasons
 from features.volatility_models import (
     OPTIONAL,
     Models,
     egarch,
+    egarch_horizon,
     garch_horizon,
     gjr,
     har,
-    regime_horizon,
-    turbulent_probability,
 )
 from features.volatility_models import fit_garch as fit
 from features.volatility_ranges import (
@@ -42,9 +43,15 @@ from features.volatility_ranges import (
     true_range,
     yang_zhang,
 )
+from features.volatility_regimes import (
+    regime_horizon,
+    three_probabilities,
+    three_regime_horizon,
+    turbulent_probability,
+)
 from inference.checks import number_in, whole_in
 
-AUXILIARY = ("sigma", "garch_sigma", "atr")
+AUXILIARY = ("sigma", "garch_sigma", "atr", "seasonal_sigma")
 
 __all__ = [
     "AUXILIARY",
@@ -72,8 +79,12 @@ class VolatilityParams:
     slow_bars: int = 100
     realised_bars: tuple[int, ...] = (5, 22, 66)
     ewma_decay: float = 0.94
+    day_slots: int = 0
+    week_slots: int = 7
+    season_decay: float = 0.99
     horizon_bars: int = 10
     models: tuple[str, ...] = OPTIONAL
+    regimes: int = 2
     regime_fit_bars: int = 10_000
     implied: str = "vix"
     implied_max_age_days: float = 5.0
@@ -86,7 +97,12 @@ class VolatilityParams:
         for bars in self.realised_bars:
             whole_in("features.volatility.realised_bars", bars, 2, 100_000, "5, 22 and 66")
         number_in("features.volatility.ewma_decay", self.ewma_decay, 0.5, 0.9999, "0.94 for daily bars")
+        for name in ("day_slots", "week_slots"):
+            if getattr(self, name) != 0:
+                whole_in(f"features.volatility.{name}", getattr(self, name), 2, 10_000, "0 for none, 24 and 7")
+        number_in("features.volatility.season_decay", self.season_decay, 0.0, 0.9999, "0.99 for a week's slots")
         whole_in("features.volatility.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
+        whole_in("features.volatility.regimes", self.regimes, 2, 3, "2")
         whole_in("features.volatility.regime_fit_bars", self.regime_fit_bars, 100, 1_000_000, "10000")
         number_in(
             "features.volatility.implied_max_age_days", self.implied_max_age_days, 0.01, 365, "5 for daily values"
@@ -131,7 +147,7 @@ def volatility_of_volatility(p: VolatilityParams) -> Expr:
 
 def fit_models(p: VolatilityParams, returns: Mapping[str, NDArray[np.float64]]) -> Models:
     """Constants of GARCH and of `p.models`, by model, fitted on the training returns. Raises ValueError."""
-    return volatility_models.fit(p.models, returns, p.realised_bars, p.horizon_bars, p.regime_fit_bars)
+    return volatility_models.fit(p.models, returns, p.realised_bars, p.horizon_bars, p.regimes, p.regime_fit_bars)
 
 
 def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
@@ -158,7 +174,21 @@ def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
     if p.implied:
         implied = as_of(p.implied, p.implied_max_age_days) / (100.0 * p.bars_per_year**0.5)
         out["implied_ratio"] = implied / sigma
-    return out | measured(p) | forecast(p, garch, constants)
+    return out | measured(p) | clock(p) | forecast(p, garch, constants)
+
+
+def clock(p: VolatilityParams) -> dict[str, Expr]:
+    """Outputs of the clock: ln of each season's factor for the bar to come, and of each gap's deviation over sigma."""
+    sigma = ewma_sigma(p)
+    factors = seasons(log_return(), sigma, p.day_slots, p.week_slots, p.season_decay)
+    out = {f"{name}_log": factor.log() for name, factor in factors.items()}
+    expected = sigma
+    for factor in factors.values():
+        expected = expected * factor
+    out["seasonal_sigma"] = expected
+    for kind, variance in gap_variances(p.window_bars, p.ewma_decay).items():
+        out[f"{kind}_gap_log"] = log_ratio(variance.sqrt(), sigma)
+    return out
 
 
 def measured(p: VolatilityParams) -> dict[str, Expr]:
@@ -187,11 +217,20 @@ def forecast(p: VolatilityParams, garch: Expr, constants: Models) -> dict[str, E
         out["gjr_log"] = log_ratio(variance.sqrt(), sigma)
         out["gjr_horizon_log"] = log_ratio(garch_horizon(variance, constants["gjr"], p.horizon_bars).sqrt(), sigma)
     if "egarch" in constants:
-        out["egarch_log"] = log_ratio(egarch(ret, constants["egarch"]).sqrt(), sigma)
+        variance = egarch(ret, constants["egarch"])
+        out["egarch_log"] = log_ratio(variance.sqrt(), sigma)
+        ahead = egarch_horizon(variance, constants["egarch"], p.horizon_bars)
+        out["egarch_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
     if "regime" in constants:
-        probability = turbulent_probability(ret, constants["regime"])
+        fitted = constants["regime"]
+        if p.regimes == 2:
+            probability = turbulent_probability(ret, fitted)
+            ahead = regime_horizon(probability, fitted, p.horizon_bars)
+        else:
+            states = three_probabilities(ret, fitted)
+            out["middle_probability"], probability = states[1:]
+            ahead = three_regime_horizon(states, fitted, p.horizon_bars)
         out["turbulent_probability"] = probability
-        ahead = regime_horizon(probability, constants["regime"], p.horizon_bars)
         out["regime_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
     if "har" in constants:
         out["har_horizon_log"] = log_ratio(har(ret, constants["har"], p.realised_bars), sigma)

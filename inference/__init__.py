@@ -1,6 +1,7 @@
 """The compiled engine and its Python face; needs NumPy and safetensors, no torch."""
 
 from inference.actions import ACTION, REASONS, Kind
+from inference.book import book_figures
 from inference.engine import Engine
 from inference.errors import BarError, ExportError, RiskError, StateError, UnknownSymbolError
 from inference.export_file import Export, read_export
@@ -20,5 +21,6 @@ __all__ = [
     "RiskError",
     "StateError",
     "UnknownSymbolError",
+    "book_figures",
     "read_export",
 ]

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
 from inference.actions import ACTION, REASONS
+from inference.book import FIGURES, book_figures, depth_names, depth_ranges
 from inference.errors import ExportError
 from inference.export_file import Export, read_export
 from inference.graph import build_spec
@@ -69,7 +70,8 @@ def build_model(stop_path: str | Path, exit_path: str | Path) -> tuple[_native.M
 class Engine:
     """Stops and targets for open positions, decided by two exported nets inside a fixed risk envelope.
 
-    Times are microseconds since 1970 (UTC); a bar's `ts` is its open. One engine serves one thread.
+    Times are microseconds since 1970 (UTC); a bar's `ts` is its open. One engine serves one thread. Where features
+    compare symbols, feed the bars of all of them in order of time, those of one moment in any order.
     """
 
     def __init__(self, stop: str | Path, exit: str | Path, equity: float = 100_000.0, max_positions: int = 256) -> None:
@@ -78,6 +80,10 @@ class Engine:
         self._engine = _native.Engine(self._model, equity, self._actions.view(np.uint8))
         self.on_bar = self._engine.on_bar
         self._on_tick = self._engine.on_tick
+        series = self.spec.series_names()
+        self._depth_bp = depth_ranges(series)
+        known = {*FIGURES, *(name for bp in self._depth_bp for name in depth_names(bp))}
+        self._book_series = [name for name in series if name in known]
 
     @property
     def model(self) -> _native.Model:
@@ -114,6 +120,24 @@ class Engine:
     def on_input(self, symbol: str, series: str, ts: int, value: float) -> None:
         """A value of a named series (symbol "*": for all) that may be used from `ts` on."""
         self._engine.on_input(symbol, series, ts, value)
+
+    def on_depth(
+        self,
+        symbol: str,
+        ts: int,
+        bid_price: ArrayLike,
+        bid_quantity: ArrayLike,
+        ask_price: ArrayLike,
+        ask_quantity: ArrayLike,
+    ) -> None:
+        """A snapshot of the order book, arrays (levels,) with the best price first, that may be used from `ts` on.
+
+        Its figures (see `book_figures`) go to those series of the feature graph that bear their names. Raises BarError
+        for a crossed, unsorted, empty or non-finite book, and for one older than the last; nothing changes then.
+        """
+        figures = book_figures(bid_price, bid_quantity, ask_price, ask_quantity, self._depth_bp)
+        for name in self._book_series:
+            self._engine.on_input(symbol, name, ts, float(figures[name]))
 
     def open(
         self,

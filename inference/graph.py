@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,11 @@ class Graph:
         """Bars before each output can be finite."""
         return dict(zip(self._spec.output_names, self._spec.warm_ups(), strict=True))
 
+    def push(self, series: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> None:
+        """Values of named series to come: name → (ts µs from which each may be used, values). Raises BarError."""
+        for name, (times, values) in series.items():
+            self._graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
+
     def run(
         self,
         bars: Mapping[str, ArrayLike],
@@ -101,13 +106,26 @@ class Graph:
     ) -> dict[str, NDArray[np.float64]]:
         """Outputs by name, float64 (n,), for n bars (open, high, low, close, volume) at `ts` (µs UTC, bar open).
 
-        series: name → (ts µs from which each value may be used, values). Raises BarError, naming the row.
+        series: as in `push`. Raises BarError, naming the row.
         """
-        for name, (times, values) in (series or {}).items():
-            self._graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
+        self.push(series or {})
         columns = (np.ascontiguousarray(bars[name], np.float64) for name in COLUMNS)
-        out = self._graph.run(_native.Bars(np.ascontiguousarray(ts, np.int64), *columns))
-        return dict(zip(self._spec.output_names, np.asarray(out), strict=True))
+        checked = _native.Bars(np.ascontiguousarray(ts, np.int64), *columns)
+        out = np.empty((len(self._spec.output_names), len(checked)))
+        self._graph.run(checked, 0, out)
+        return dict(zip(self._spec.output_names, out, strict=True))
+
+    def stream(self, bars: _native.Bars, block: int = 65_536) -> Iterator[tuple[int, dict[str, NDArray[np.float64]]]]:
+        """The same for a long history in memory of one block: (index of the block's first bar, outputs by name).
+
+        bars: checked once (`inference.replay.Bars.native`). The arrays are written over by the next block.
+        """
+        memory = np.empty(len(self._spec.output_names) * block)
+        for first in range(0, len(bars), block):
+            n = min(block, len(bars) - first)
+            out = memory[: len(self._spec.output_names) * n].reshape(-1, n)
+            self._graph.run(bars, first, out)
+            yield first, dict(zip(self._spec.output_names, out, strict=True))
 
     def save(self) -> bytes:
         """The exact state."""

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from features.families import FAMILIES
 from features.graph import from_data, merge, to_data
+from features.store import GRAPH, KEYS, read_family
 from models.nets import STATE, Kind
 
-KEYS = ("symbol", "ts")
 SCALES = ("sigma", "atr", "garch_sigma")  # units that levels and baselines are measured in; not inputs of the nets
 PARTS = ("train", "validation", "calibration", "test")
 
@@ -131,19 +131,19 @@ def read_features(folder: Path) -> FeatureTable:
 
     ValueError when a family is missing or two families give one name to two things.
     """
-    paths = [folder / f"{family}.parquet" for family in FAMILIES]
-    missing = [str(p) for path in paths for p in (path, path.with_suffix(".json")) if not p.exists()]
+    paths = [folder / family for family in FAMILIES]
+    missing = [str(path) for path in paths if not (path / GRAPH).exists()]
     if missing:
         raise ValueError(
-            f"features: must have a table and a graph per family, {missing} was missing; run the features stages first"
+            f"features: must have tables and a graph per family, {missing} was without; run the features stages first"
         )
-    frame = pl.read_parquet(paths[0])
+    frame = read_family(paths[0])
     for path in paths[1:]:
-        other = pl.read_parquet(path)
+        other = read_family(path)
         frame = frame.join(
             other.drop(set(other.columns) & set(frame.columns) - set(KEYS)), on=KEYS, how="inner", validate="1:1"
         )
-    graphs = [json.loads(path.with_suffix(".json").read_text()) for path in paths]
+    graphs = [json.loads((path / GRAPH).read_text()) for path in paths]
     families = {family: graph["features"] for family, graph in zip(FAMILIES, graphs, strict=True)}
     return FeatureTable(frame, merge(graphs), families)
 

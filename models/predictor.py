@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from inference import Graph, Net
+from inference.closes import close_series, symbol_of
 from inference.graph import COLUMNS
 
 NO_SERIES = pl.DataFrame(
@@ -40,14 +41,22 @@ class Predictor:
             raise ValueError(
                 f"bars: must have symbol, ts and {', '.join(COLUMNS)}, was without {missing}; add the columns"
             )
-        parts = [self._of_symbol(str(key[0]), frame.sort("ts"), series) for key, frame in bars.group_by("symbol")]
+        by_symbol = {str(key[0]): frame.sort("ts") for key, frame in bars.group_by("symbol")}
+        parts = [self._of_symbol(symbol, by_symbol, series) for symbol in by_symbol]
         return pl.concat(parts).sort("symbol", "ts", "side")
 
-    def _of_symbol(self, symbol: str, bars: pl.DataFrame, series: pl.DataFrame | None) -> pl.DataFrame:
-        graph = Graph(self.manifest["graph"], symbol)
+    def _of_symbol(self, symbol: str, by_symbol: dict[str, pl.DataFrame], series: pl.DataFrame | None) -> pl.DataFrame:
+        graph, bars = Graph(self.manifest["graph"], symbol), by_symbol[symbol]
         inputs = {}
         known = NO_SERIES if series is None else series
         for name in graph.series:
+            other = symbol_of(name)
+            if other is not None:  # without its bars the close is missing, and so is what is made of it
+                if other in by_symbol:
+                    frame = by_symbol[other]
+                    interval = self.manifest["bar_interval_us"]
+                    inputs[name] = close_series(_microseconds(frame), frame["close"].to_numpy(), interval)
+                continue
             mine = known.filter((pl.col("name") == name) & pl.col("symbol").is_in(["*", symbol])).sort("ts")
             inputs[name] = _microseconds(mine), mine["value"].to_numpy()
         values = graph.run({name: bars[name].to_numpy() for name in COLUMNS}, _microseconds(bars), inputs)

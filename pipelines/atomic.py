@@ -16,7 +16,7 @@ import polars as pl
 
 def write_bytes(data: bytes, path: str | Path) -> None:
     """Write bytes; a kill or a full disk leaves the file as it was before."""
-    _write(path, lambda stream: stream.write(data))
+    write_file(lambda stream: stream.write(data), path)
 
 
 def write_text(text: str, path: str | Path) -> None:
@@ -31,12 +31,12 @@ def write_json(obj: Any, path: str | Path) -> None:
 
 def write_parquet(frame: pl.DataFrame, path: str | Path) -> None:
     """Write a table as Parquet."""
-    _write(path, frame.write_parquet)
+    write_file(frame.write_parquet, path)
 
 
 def write_csv(frame: pl.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, times in ISO 8601."""
-    _write(path, frame.write_csv)
+    write_file(frame.write_csv, path)
 
 
 @contextmanager
@@ -59,7 +59,8 @@ def fresh_folder(path: str | Path) -> Iterator[Path]:
     _sync_folder(path.parent)
 
 
-def _write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+def write_file(write: Callable[[BinaryIO], object], path: str | Path) -> None:
+    """Write a file by a function of the open stream."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, since a rename is atomic only inside one file system.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from features.store import read_family
 from inference import Net, read_export
 from pipelines.bootstrap import Floats
 from pipelines.splits import SplitParams, split
@@ -32,8 +33,8 @@ def calibration(exports: Path, features: Path, labels: Path, cut: SplitParams, h
     """Reliability of every curve of both exports, run by the engine, on the fresh, uncensored rows of the test part."""
     rows = split(pl.read_parquet(labels), cut, horizon_bars=horizon)
     rows = rows.filter((pl.col("part") == "test") & (pl.col("age") == 0) & ~pl.col("censored"))
-    for family in sorted(features.glob("*.parquet")):
-        frame = pl.read_parquet(family)
+    for family in sorted(path for path in features.iterdir() if path.is_dir()):
+        frame = read_family(family)
         new = [name for name in frame.columns if name not in rows.columns]
         rows = rows.join(frame.select("symbol", "ts", *new), on=["symbol", "ts"], how="left")
     tables = []

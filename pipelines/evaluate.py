@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from features.labels import LabelParams
+from features.store import read_family
 from inference import Engine
 from inference.replay import Costs
 from pipelines.atomic import write_parquet
@@ -68,7 +69,7 @@ def main() -> None:
     cut, horizon = section("split", SplitParams), section("labels", LabelParams).horizon_bars
     costs = Costs(params.costs.taker_fee, params.costs.maker_fee, params.costs.slippage)
     bars = read_bars()
-    volatility = pl.read_parquet("data/features/volatility.parquet", columns=["symbol", "ts", "atr", "garch_sigma"])
+    volatility = read_family(Path("data/features/volatility"), ["atr", "garch_sigma"])
     entries = find_entries(bars, params.entries)
     training, test = (markets(bars, volatility, entries, cut, part, horizon) for part in ("train", "test"))
     for name, side in (("train", training), ("test", test)):

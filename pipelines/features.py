@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.families import FAMILIES, FeatureParams, Returns
+from features.store import GRAPH, KEYS, table_path
 from inference import Graph
 from inference.replay import Bars
-from pipelines.atomic import write_json, write_parquet
+from pipelines.atomic import write_file, write_json
 from pipelines.params import section
 from pipelines.partitions import read_bars
 from pipelines.splits import SplitParams
@@ -25,16 +30,29 @@ def training_returns(bars: dict[str, Bars], split: SplitParams) -> Returns:
     return {symbol: np.diff(np.log(each.close[each.ts < end])) for symbol, each in bars.items()}
 
 
-def columns(graph: dict[str, Any], bars: Bars, series: Series) -> pl.DataFrame:
-    """All outputs of the graph for one symbol: symbol, ts and a column each."""
-    frame = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    out = Graph(graph, bars.symbol).run(frame, bars.ts, series)
-    times = pl.Series("ts", bars.ts).cast(pl.Datetime("us", "UTC"))
-    return pl.DataFrame({"symbol": [bars.symbol] * len(bars.ts), "ts": times, **out})
+def write_columns(graph: dict[str, Any], bars: Bars, series: Series, path: Path) -> None:
+    """All outputs of the graph for one symbol: symbol, ts and a column each, in memory of one block of bars."""
+    names = list(graph["outputs"])
+    fields = [("symbol", pa.string()), ("ts", pa.timestamp("us", "UTC")), *((name, pa.float64()) for name in names)]
+    schema = pa.schema(fields)
+    engine = Graph(graph, bars.symbol)
+    engine.push(series)
+
+    def write(file: BinaryIO) -> None:
+        with pq.ParquetWriter(
+            file, schema, compression="lz4", use_dictionary=["symbol"], write_statistics=list(KEYS)
+        ) as writer:
+            for first, out in engine.stream(bars.native()):
+                n = len(out[names[0]])
+                ts = pa.array(bars.ts[first : first + n].view("datetime64[us]")).cast(schema.field("ts").type)
+                columns = [pa.repeat(bars.symbol, n), ts, *(pa.array(out[name]) for name in names)]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+    write_file(write, path)
 
 
 def main(family: str) -> None:
-    """Reads data/checked/, writes data/features/{family}.parquet and .json."""
+    """Reads data/checked/, writes data/features/{family}/: a table for each symbol, and graph.json."""
     if family not in FAMILIES:
         raise ValueError(f"family: must be one of {', '.join(FAMILIES)}, was {family!r}; name one of them")
     params, split = section("features", FeatureParams), section("split", SplitParams)
@@ -44,11 +62,18 @@ def main(family: str) -> None:
     graph = FAMILIES[family].graph(params, training_returns(bars, split), interval)
     names = Graph(graph).series
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), bar_series(table, names, interval)])
-    with ThreadPoolExecutor() as pool:  # the engine lets go of the interpreter while it runs
-        parts = list(pool.map(lambda each: columns(graph, each, series_for(series, each.symbol, names)), bars.values()))
-    write_parquet(pl.concat(parts), f"data/features/{family}.parquet")
-    write_json(graph, f"data/features/{family}.json")
-    print(f"{family}: {len(graph['features'])} features, {len(graph['nodes'])} nodes, {sum(map(len, parts)):,} rows")
+    folder = Path("data/features") / family
+
+    def run(each: Bars) -> None:
+        write_columns(
+            graph, each, series_for(series, bars, each.symbol, names, interval), table_path(folder, each.symbol)
+        )
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the engine lets go of the interpreter while it runs
+        list(pool.map(run, bars.values()))
+    write_json(graph, folder / GRAPH)
+    rows = sum(len(each.ts) for each in bars.values())
+    print(f"{family}: {len(graph['features'])} features, {len(graph['nodes'])} nodes, {rows:,} rows")
 
 
 if __name__ == "__main__":

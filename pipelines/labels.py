@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from features.labels import LabelParams, make_labels
+from features.store import read_family
 from inference.replay import Bars
 from pipelines.atomic import write_parquet
 from pipelines.params import section
@@ -52,9 +54,7 @@ def main() -> None:
     """Reads data/checked/bars and the volatility family, writes data/labels.parquet."""
     params = section("labels", LabelParams)
     bars = bars_by_symbol(read_bars())
-    volatility = pl.read_parquet("data/features/volatility.parquet", columns=["symbol", "ts", "sigma"]).sort(
-        "symbol", "ts"
-    )
+    volatility = read_family(Path("data/features/volatility"), ["sigma"])
     interval = bar_interval_us(bars)
     frames = []
     for symbol, each in bars.items():

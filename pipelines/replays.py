@@ -77,6 +77,8 @@ def replay_all(
 ) -> pl.DataFrame:
     """Trades of every policy in both fill modes on the same entries, in time order within policy and mode."""
     names = Graph(engine.stop_manifest["graph"]).series
+    bars = {market.bars.symbol: market.bars for market in test}
+    interval = int(engine.stop_manifest["bar_interval_us"])
     frames = []
     for mode in tqdm(MODES, desc="replays, test part"):
         product = pl.concat(
@@ -87,7 +89,7 @@ def replay_all(
                     market.entries,
                     costs,
                     mode,
-                    series=series_for(series, market.bars.symbol, names),
+                    series=series_for(series, bars, market.bars.symbol, names, interval),
                     equity=EQUITY,
                     notional=EQUITY * notional_fraction,
                 ),

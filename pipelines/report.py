@@ -18,6 +18,7 @@ from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 from pipelines.scorecard import FEW
 
 HEADLINE = ("expectancy_r", "premature_rate", "profit_capture", "win_rate_impact")
+LOOK = {"style": "page.css", "theme": "page.js"}
 
 
 def render(report: Outcome) -> str:
@@ -29,6 +30,7 @@ def render(report: Outcome) -> str:
     chosen = ", ".join(f"{NAMES[name]} {setting.describe()}" for name, setting in facts.chosen.items())
     gap_rows = report.gaps.filter(pl.col("metric") != "stop_out_rate")
     return page.substitute(
+        **look(),
         plotly=get_plotlyjs(),
         summary=html.escape(
             f"{product.height:,} entries ({facts.entry_rule}) on {' and '.join(facts.symbols)}, "
@@ -59,6 +61,11 @@ def render(report: Outcome) -> str:
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),
     )
+
+
+def look() -> dict[str, str]:
+    """What all pages share: `style`, and `theme`, the script that gives the plots the page's colours."""
+    return {key: Path(__file__).with_name(name).read_text("utf-8") for key, name in LOOK.items()}
 
 
 def plot(figure: go.Figure) -> str:

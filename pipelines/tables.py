@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from inference.closes import close_series, symbol_of
 from inference.replay import Bars
 from pipelines.sources.tables import OPTIONAL, SERIES
 
@@ -28,13 +29,22 @@ def bars_by_symbol(frame: pl.DataFrame) -> dict[str, Bars]:
     return bars
 
 
-def series_for(frame: pl.DataFrame, symbol: str, names: list[str]) -> Series:
+def series_for(frame: pl.DataFrame, bars: dict[str, Bars], symbol: str, names: list[str], interval_us: int) -> Series:
     """The named series that hold for a symbol (its own and those of "*"), as (ts µs, values), sorted by time.
 
-    Raises ValueError for a name without a single value.
+    Closes of symbols come from `bars`, one `interval_us` long each. Raises ValueError for a name without a value.
     """
     series: Series = {}
     for name in names:
+        other = symbol_of(name)
+        if other is not None:
+            if other not in bars:
+                raise ValueError(
+                    f"bars: must hold {other!r}, which features.cross names, was {sorted(bars)}; ingest it, or drop it "
+                    "from features.cross"
+                )
+            series[name] = close_series(bars[other].ts, bars[other].close, interval_us)
+            continue
         part = frame.filter((pl.col("name") == name) & pl.col("symbol").is_in([symbol, "*"])).sort("ts")
         if part.is_empty():
             known = sorted(frame["name"].unique())

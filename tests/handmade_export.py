@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from features.cross import CrossParams
 from features.excursion import ExcursionParams
 from features.exhaustion import ExhaustionParams
 from features.families import FAMILIES, FeatureParams
+from features.flow import FlowParams
 from features.graph import graph_hash, merge
 from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
@@ -30,11 +32,11 @@ DRAW = 2
 STATE = ["side", "age_fraction", "unrealised", "peak", "trough"]
 
 
-def small_graph(implied: str = "") -> dict[str, Any]:
-    """All families with short windows, models fitted on noise whose volatility moves."""
+def small_graph(implied: str = "", others: tuple[str, ...] = ()) -> dict[str, Any]:
+    """All families with short windows, models fitted on noise whose volatility moves; `others` of the family cross."""
     params = FeatureParams(
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, realised_bars=(4, 8, 16), implied=implied),
-        ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, peak_bars=12),
+        ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, regime_bars=10, peak_bars=12),
         ExhaustionParams(
             rsi_bars=5,
             adx_bars=5,
@@ -51,9 +53,17 @@ def small_graph(implied: str = "") -> dict[str, Any]:
             run_bars=12,
         ),
         LevelsParams(
-            pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
+            pivot_bars=2,
+            pivot_volume_bars=8,
+            zone_count=6,
+            profile_bars=20,
+            profile_bins=16,
+            node_bins=1,
+            prior_bars=(5,),
         ),
-        TimeframesParams(interval_days=(2.0, 4.0), bars=2),
+        TimeframesParams(interval_days=(2.0, 4.0), bars=2, hurst_bars=20, dimension_bars=8),
+        FlowParams(window_bars=8, slow_bars=20, pool_bars=12, hunt_volume=0.5, hunt_half_life_bars=5.0),
+        CrossParams(symbols=others, seed_bars=8, strength_bars=6, change_bars=5),
     )
     level = np.exp(0.5 * np.sin(np.arange(500) / 30))
     returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500) * level}

@@ -53,6 +53,7 @@ def prepare(folder: Path) -> None:
         params["split"][key] = (START + timedelta(days=days)).isoformat()
     params["split"]["warmup_bars"] = 160
     params["features"]["timeframes"]["interval_days"] = [2.0, 4.0]
+    params["features"]["cross"]["symbols"] = ["A", "B"]
     for net in ("stop", "exit"):
         params["train"][net] |= {"hidden": [8], "max_epochs": 4}
     # A market without memory has skill over unconditional quantiles only by its volatility, which moves here.

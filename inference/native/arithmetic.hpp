@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel.hpp"
+#include "logarithm.hpp"
 
 namespace ratchet {
 
@@ -36,7 +37,8 @@ RATCHET_STATELESS(
     double update(double a, double b) { return a <= b ? 1.0 : 0.0; })
 RATCHET_STATELESS(Negate, "negate", "-a", 1, double update(double a) { return -a; })
 RATCHET_STATELESS(Absolute, "absolute", "|a|", 1, double update(double a) { return std::abs(a); })
-RATCHET_STATELESS(Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) { return std::log(a); })
+RATCHET_STATELESS(
+    Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) { return natural_log(a); })
 RATCHET_STATELESS(Exponential, "exp", "e^a", 1, double update(double a) { return std::exp(a); })
 RATCHET_STATELESS(
     SquareRoot, "sqrt", "square root of a (missing where a < 0)", 1, double update(double a) { return std::sqrt(a); })

@@ -8,6 +8,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "book.hpp"
 #include "engine.hpp"
 #include "labels.hpp"
 #include "replay.hpp"
@@ -20,6 +21,7 @@ using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device:
 using Times = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Results = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Sides = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Buffer = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -93,6 +95,7 @@ NB_MODULE(_native, m) {
         .def_ro("name", &KernelInfo::name)
         .def_ro("formula", &KernelInfo::formula)
         .def_ro("arity", &KernelInfo::arity)
+        .def_ro("shared", &KernelInfo::shared)
         .def_ro("parameters", &KernelInfo::parameters)
         .def_ro("examples", &KernelInfo::examples)
         .def("warm_up", [](const KernelInfo& k, const std::vector<double>& p) { return k.warm_up(p); }, "parameters"_a);
@@ -133,16 +136,19 @@ NB_MODULE(_native, m) {
             "name"_a, "ts"_a, "values"_a)
         .def(
             "run",
-            [](Graph& self, const Bars& bars) {
-                const std::size_t n = bars.size(), width = self.output_count();
-                std::vector<double> out(n * width);
-                {
-                    nb::gil_scoped_release release;
-                    self.run(bars.view(), n, out.data(), 1, n);
-                }
-                return numpy(std::move(out), {width, n});
+            [](Graph& self, const Bars& bars, std::size_t from, Results out) {
+                const std::size_t n = out.shape(1);
+                if (out.shape(0) != self.output_count() || from + n > bars.size())
+                    throw std::invalid_argument(
+                        message("out",
+                                "must have " + std::to_string(self.output_count()) + " rows and at most " +
+                                    std::to_string(bars.size() - std::min(from, bars.size())) + " columns",
+                                std::to_string(out.shape(0)) + " x " + std::to_string(n),
+                                "make it as np.empty((outputs, bars))"));
+                nb::gil_scoped_release release;
+                self.run(bars.view().from(from), n, out.data(), 1, n);
             },
-            "bars"_a)
+            "bars"_a, "first"_a, "out"_a)
         .def("save",
              [](Graph& self) {
                  Writer archive;
@@ -295,6 +301,25 @@ NB_MODULE(_native, m) {
         .def(
             "restore", [](Engine& self, nb::bytes bytes) { self.restore(std::string(bytes.c_str(), bytes.size())); },
             "state"_a);
+
+    using Levels = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+    m.def("book_names", [] { return std::vector<std::string>(BOOK_FIGURES.begin(), BOOK_FIGURES.end()); });
+    m.def(
+        "book_figures",
+        [](Levels bid_price, Levels bid_quantity, Levels ask_price, Levels ask_quantity, Doubles ranges_bp) {
+            const std::size_t n = bid_price.shape(0), width = BOOK_FIGURES.size() + 2 * ranges_bp.shape(0);
+            std::vector<double> out(n * width);
+            const auto side = [n](const Levels& price, const Levels& quantity) {
+                if (price.shape(0) != n || quantity.shape(0) != n || price.shape(1) != quantity.shape(1))
+                    throw BarError(message("book", "must have a quantity for each price", "not so",
+                                           "pass arrays of one shape per side"));
+                return BookSide{price.data(), quantity.data(), price.shape(1)};
+            };
+            book_table(side(bid_price, bid_quantity), side(ask_price, ask_quantity), n, ranges_bp.data(),
+                       ranges_bp.shape(0), out.data());
+            return numpy(std::move(out), {n, width});
+        },
+        "bid_price"_a, "bid_quantity"_a, "ask_price"_a, "ask_quantity"_a, "ranges_bp"_a);
 
     m.def("stop_steps", [] { return names_of(STOP_STEPS); });
     m.def("target_steps", [] { return names_of(TARGET_STEPS); });

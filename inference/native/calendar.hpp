@@ -11,7 +11,8 @@ namespace ratchet {
 struct SeasonalFactor {
     static constexpr const char* NAME = "seasonal_factor";
     static constexpr const char* FORMULA =
-        "decayed mean of a in the slot that begins now / mean over the slots seen; 1 until that slot has been seen";
+        "decayed mean of a in the slot that begins now (or, past the first period, the next one seen) / mean over the "
+        "slots seen; 1 until that slot has been seen";
     static constexpr int ARITY = 2;
     static std::vector<Parameter> parameters() {
         return {{"period_us", 1, 1e15, true}, {"slots", 2, 1e4, true}, {"decay", 0, 0.9999, false}};
@@ -22,6 +23,7 @@ struct SeasonalFactor {
     explicit SeasonalFactor(const std::vector<double>& p)
         : period(p[0]), slots(p[1]), decay(p[2]), mean(static_cast<std::size_t>(p[1]), 0.0), weight(mean.size(), 0.0) {}
     double update(double x, double time) {
+        if (seen == 0.0) first = time;
         const std::size_t own = slot(time - 1.0);
         const double before = weight[own] > 0.0 ? mean[own] : 0.0;
         seen += weight[own] > 0.0 ? 0.0 : 1.0;
@@ -33,12 +35,15 @@ struct SeasonalFactor {
             sum = 0.0;
             for (double each : mean) sum += each;  // slots not seen are 0
         }
-        const std::size_t next = slot(time);
+        std::size_t next = slot(time);
+        if (time - first >= period)  // a slot without bars is one in which the market is closed: what opens after it?
+            for (std::size_t i = 1; i < mean.size() && !(weight[next] > 0.0); ++i)
+                next = next + 1 == mean.size() ? 0 : next + 1;
         return weight[next] > 0.0 && sum != 0.0 ? mean[next] * seen / sum : 1.0;
     }
     template <class A>
     void state(A& archive) {
-        archive(mean), archive(weight), archive(sum), archive(seen), archive(turn);
+        archive(mean), archive(weight), archive(sum), archive(seen), archive(first), archive(turn);
     }
 
   private:
@@ -48,7 +53,7 @@ struct SeasonalFactor {
     }
     double period, slots, decay;
     std::vector<double> mean, weight;
-    double sum = 0.0, seen = 0.0;
+    double sum = 0.0, seen = 0.0, first = 0.0;
     std::uint64_t turn = 0;
 };
 

@@ -13,10 +13,13 @@ struct Symbol {
     Graph graph;
     View view;
     std::vector<Position> positions;
+    std::string close_series;  // under which the graphs take this symbol's close; empty where they do not
     std::int64_t last_ts = INT64_MIN;
     double tick;
 
     Symbol(const Model& model, const std::string& symbol) : name(symbol), graph(model.graph, symbol), tick(model.tick) {
+        const auto names = model.graph.series_names();
+        if (std::find(names.begin(), names.end(), CLOSE_OF + symbol) != names.end()) close_series = CLOSE_OF + symbol;
         view.outputs.assign(graph.output_count(), NaN);
         positions.reserve(16);
     }
@@ -68,21 +71,25 @@ class Engine {
             ++position.bars;
             position.see(bar.high, bar.low);
         }
+        if (!symbol.close_series.empty())
+            share(symbol.close_series, ts + model_->graph.bar_interval_us + CLOSE_DELAY_US, bar.close);
     }
 
     /// A value of a named series for one symbol, or for all that are known by now and later ("*").
     void on_input(const std::string& name, const std::string& series, std::int64_t ts, double value) {
+        if (series.starts_with(CLOSE_OF))
+            throw std::invalid_argument(message("series", "must not be a close, which the engine hands on by itself",
+                                                "'" + series + "'", "call on_bar for that symbol"));
         const auto names = model_->graph.series_names();
         if (std::find(names.begin(), names.end(), series) == names.end()) {
             std::string known;
-            for (const auto& each : names) known += (known.empty() ? "" : ", ") + each;
+            for (const auto& each : names)
+                if (!each.starts_with(CLOSE_OF)) known += (known.empty() ? "" : ", ") + each;
             throw std::invalid_argument(message("series", "must be an input of the feature graph", "'" + series + "'",
                                                 "this graph takes: " + (known.empty() ? "none" : known)));
         }
         if (name != "*") return ensure(name).graph.push(series, ts, value);
-        for (auto& [each, symbol] : symbols_) symbol->graph.push(series, ts, value);
-        auto& kept = shared_[series];  // for symbols that appear later
-        kept = {ts, value};
+        share(series, ts, value);
     }
 
     const Position& open(const std::string& name, int side, double price, double quantity, std::int64_t ts,
@@ -185,9 +192,9 @@ class Engine {
         }
         std::uint64_t kept = shared_.size();
         archive(kept);
-        for (auto& [series, value] : shared_) {
+        for (auto& [series, values] : shared_) {
             std::string key = series;
-            archive(key), archive(value.ts), archive(value.value);
+            archive(key), archive(values);
         }
         return archive.take();
     }
@@ -206,13 +213,12 @@ class Engine {
             if (symbol->last_ts != INT64_MIN) look(*model_, symbol->last_ts, symbol->view, features_);
             symbols.emplace(name, std::move(symbol));
         }
-        std::map<std::string, Shared> shared;
+        SharedSeries shared;
         archive(kept);
         for (std::uint64_t i = 0; i < kept; ++i) {
             std::string series;
             archive(series);
-            Shared& value = shared[series];
-            archive(value.ts), archive(value.value);
+            archive(shared[series]);
         }
         if (!archive.at_end())
             throw StateError(message("state", "must end with its last symbol", "longer", "save it again"));
@@ -229,6 +235,16 @@ class Engine {
         std::int64_t ts;
         double value;
     };
+    using SharedSeries = std::map<std::string, std::vector<Shared>>;
+
+    /// For every symbol. Those that appear later get the last two values: the last may be of the same moment as their
+    /// first bar, which then still sees the one before.
+    void share(const std::string& series, std::int64_t ts, double value) {
+        for (auto& [each, symbol] : symbols_) symbol->graph.push(series, ts, value);
+        auto& kept = shared_[series];
+        if (kept.size() == 2) kept.erase(kept.begin());
+        kept.push_back({ts, value});
+    }
 
     template <class A>
     void symbol_state(A& archive, Symbol& symbol) {
@@ -240,7 +256,8 @@ class Engine {
         auto& symbol = symbols_[name];
         if (!symbol) {
             symbol = std::make_unique<Symbol>(*model_, name);
-            for (const auto& [series, last] : shared_) symbol->graph.push(series, last.ts, last.value);
+            for (const auto& [series, values] : shared_)
+                for (const auto& each : values) symbol->graph.push(series, each.ts, each.value);
         }
         return *symbol;
     }
@@ -268,7 +285,7 @@ class Engine {
     std::span<Action> actions_;
     std::vector<double> features_;
     Symbols symbols_;
-    std::map<std::string, Shared> shared_;
+    SharedSeries shared_;
     std::uint64_t next_id_ = 1;
 };
 

@@ -1,10 +1,10 @@
-// Rolling extremes and their age, with a monotonic queue: amortised O(1) per bar (Lemire 2006, arXiv cs/0610046).
+// Rolling extremes and their age: amortised O(1) per bar.
 #pragma once
 #include "kernel.hpp"
 
 namespace ratchet {
 
-/// The candidates for the extreme of a window, best first; `Better(a, b)`: a beats b.
+/// The candidates for the extreme of a window, best first; `Better(a, b)`: a beats b (Lemire 2006, arXiv cs/0610046).
 template <class Better>
 struct MonotonicQueue {
     std::vector<double> value;
@@ -33,31 +33,58 @@ struct MonotonicQueue {
         ++count;
     }
     bool full() const { return now + 1 >= static_cast<std::int64_t>(value.size()); }
-    double best() const { return value[head]; }
-    double age() const { return static_cast<double>(now - index[head]); }
     template <class A>
     void state(A& archive) {
         archive(value), archive(index), archive(head), archive(count), archive(now);
     }
 };
 
+/// The better of what stays of the last turn of the ring (extremes of its suffixes) and of what came in this turn: two
+/// comparisons a bar and none that must be foretold (van Herk 1992, Pattern Recognition Letters 13; Gil and Werman
+/// 1993).
 template <class Better, bool Age>
 struct RollingExtreme {
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"window", 1, 1e6, true}}; }
     static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
-    explicit RollingExtreme(const std::vector<double>& p) : queue(static_cast<std::size_t>(p[0])) {}
+    explicit RollingExtreme(const std::vector<double>& p)
+        : window(static_cast<std::size_t>(p[0])), suffix(window.items.size() + 1), suffix_at(Age ? suffix.size() : 0) {}
     double update(double x) {
-        queue.push(x);
-        if (!queue.full()) return NaN;
-        return Age ? queue.age() : queue.best();
+        const std::uint32_t at = window.at, size = static_cast<std::uint32_t>(window.items.size());
+        const bool turns = at + 1 == size;
+        if (at == 0 || !Better{}(turn, x)) turn = x, turn_at = at;  // of equals the latest
+        const bool older = window.full() && !turns && Better{}(suffix[at + 1], turn);
+        const double best = older ? suffix[at + 1] : turn;
+        double age = 0.0;
+        if constexpr (Age) age = static_cast<double>(older ? at + size - suffix_at[at + 1] : at - turn_at);
+        window.push(x);
+        if (turns) start_turn();
+        if (!window.full()) return NaN;
+        return Age ? age : best;
     }
     template <class A>
     void state(A& archive) {
-        archive(queue);
+        archive(window), archive(suffix), archive(suffix_at), archive(turn), archive(turn_at);
     }
-    MonotonicQueue<Better> queue;
+
+  private:
+    void start_turn() {
+        std::uint32_t i = static_cast<std::uint32_t>(window.items.size()) - 1, best_at = i;
+        double best = window.items[i];
+        for (;; --i) {
+            const bool better = Better{}(window.items[i], best);
+            best = better ? window.items[i] : best;
+            suffix[i] = best;
+            if constexpr (Age) suffix_at[i] = best_at = better ? i : best_at;
+            if (i == 0) return;
+        }
+    }
+    Ring window;
+    std::vector<double> suffix;            // extreme of the last turn from each place on
+    std::vector<std::uint32_t> suffix_at;  // and its place
+    double turn = 0.0;
+    std::uint32_t turn_at = 0;
 };
 
 struct RollingMin : RollingExtreme<std::less<>, false> {

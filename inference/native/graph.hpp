@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <map>
+#include <tuple>
 
 #include "market.hpp"
 #include "registry.hpp"
@@ -64,9 +65,9 @@ class Graph {
     Graph(const GraphSpec& spec, const std::string& symbol)
         : interval_(spec.bar_interval_us), hash_(spec.hash), outputs_(spec.outputs) {
         for (const auto& name : spec.series_names()) series_.push_back({name, {}});
-        nodes_.reserve(spec.nodes.size());
-        for (const auto& node : spec.nodes) nodes_.push_back(build(node, symbol));
-        buffers_.resize(nodes_.size() * BLOCK);
+        columns_.resize(spec.nodes.size());
+        for (std::size_t i = 0; i < spec.nodes.size(); ++i) add(spec.nodes[i], i, symbol);
+        place();
     }
     Graph(const Graph&) = delete;
     Graph& operator=(const Graph&) = delete;
@@ -83,11 +84,14 @@ class Graph {
     void run(const BarColumns& bars, std::size_t n, double* out, std::size_t bar_stride, std::size_t output_stride) {
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
-            for (std::size_t i = 0; i < nodes_.size(); ++i) run_node(nodes_[i], buffer(i), bars, at, size);
+            for (auto& work : works_) run_work(work, bars, at, size);
             for (std::size_t o = 0; o < outputs_.size(); ++o) {
-                const double* from = nodes_[static_cast<std::size_t>(outputs_[o])].values;
+                const double* from = columns_[static_cast<std::size_t>(outputs_[o])].values;
                 double* to = out + at * bar_stride + o * output_stride;
-                for (std::size_t i = 0; i < size; ++i) to[i * bar_stride] = from[i];
+                if (bar_stride == 1)
+                    std::copy_n(from, size, to);
+                else
+                    for (std::size_t i = 0; i < size; ++i) to[i * bar_stride] = from[i];
             }
         }
     }
@@ -95,8 +99,8 @@ class Graph {
     void state(Writer& archive) {
         archive(hash_);
         for (auto& series : series_) archive(series.values);
-        for (auto& node : nodes_)
-            if (node.kernel) node.kernel->save(archive);
+        for (auto& work : works_)
+            if (work.kernel) work.kernel->save(archive);
     }
     /// Throws StateError, before anything changes, unless the state is of the same graph.
     void state(Reader& archive) {
@@ -106,18 +110,18 @@ class Graph {
             throw StateError(message("state", "must be of the same feature graph (" + hash_.substr(0, 12) + ")",
                                      hash.substr(0, 12), "load it into the graph that it was saved from"));
         for (auto& series : series_) archive(series.values);
-        for (auto& node : nodes_)
-            if (node.kernel) node.kernel->load(archive);
+        for (auto& work : works_)
+            if (work.kernel) work.kernel->load(archive);
     }
 
   private:
     static constexpr std::size_t MAX_ARITY = 3;
-    struct Built {
+    /// What is run once a block: a kernel with the columns that it fills (one for each reading), or an input.
+    struct Work {
         std::unique_ptr<Node> kernel;  // null for inputs
-        std::vector<int> inputs;
-        const double* values = nullptr;  // of the present block: the node's buffer, or the bars' own column
-        bool clean = true;               // whether none of them is missing
-        int column = -1;                 // of the bar
+        std::vector<const Column*> in;
+        std::vector<Column*> out;
+        int column = -1;  // of the bar
         int series = -1;
         double max_age_us = 0.0;
     };
@@ -125,55 +129,100 @@ class Graph {
         std::string name;
         AsOf values;
     };
+    /// Kernel, its inputs, and all of its parameters but the reading.
+    using SharedState = std::tuple<std::string, std::vector<int>, std::vector<double>>;
 
-    double* buffer(std::size_t node) { return buffers_.data() + node * BLOCK; }
-
-    Built build(const NodeSpec& spec, const std::string& symbol) {
-        Built built;
-        built.inputs = spec.inputs;
-        for (int input : spec.inputs)
-            if (input < 0 || static_cast<std::size_t>(input) >= nodes_.size())
+    void add(const NodeSpec& spec, std::size_t number, const std::string& symbol) {
+        Column& column = columns_[number];
+        Work work;
+        for (int input : spec.inputs) {
+            if (input < 0 || static_cast<std::size_t>(input) >= number)
                 throw std::invalid_argument(message("node.in", "must name earlier nodes", std::to_string(input),
                                                     "write the graph with Graph.to_data"));
+            work.in.push_back(&columns_[static_cast<std::size_t>(input)]);
+        }
+        work.out = {&column};
         auto found = spec.parameters.find(symbol);
         if (found == spec.parameters.end()) found = spec.parameters.find("*");
         const std::vector<double> parameters = found == spec.parameters.end() ? std::vector<double>{} : found->second;
         if (spec.op == "input") {
-            built.column = column_of(spec.name);
+            work.column = column_of(spec.name);
         } else if (spec.op == "as_of") {
             for (std::size_t s = 0; s < series_.size(); ++s)
-                if (series_[s].name == spec.name) built.series = static_cast<int>(s);
-            built.max_age_us = parameters.at(0);
+                if (series_[s].name == spec.name) work.series = static_cast<int>(s);
+            work.max_age_us = parameters.at(0);
         } else {
             const KernelInfo& kernel = find_kernel(spec.op);
             if (static_cast<std::size_t>(kernel.arity) != spec.inputs.size())
                 throw std::invalid_argument(message(spec.op, "takes " + std::to_string(kernel.arity) + " inputs",
                                                     std::to_string(spec.inputs.size()), "pass each of them"));
             check_parameters(kernel, parameters);
-            built.kernel = kernel.make(parameters);
+            if (spec.op == "constant") {
+                constants_.emplace_back(&column, parameters.at(0));
+                return;
+            }
+            if (kernel.shared) {
+                SharedState key{spec.op, spec.inputs, {parameters.begin(), parameters.end() - 1}};
+                const auto [at, fresh] = shared_.emplace(std::move(key), works_.size());
+                if (!fresh) {
+                    works_[at->second].kernel->add_reading(parameters);
+                    works_[at->second].out.push_back(&column);
+                    return;
+                }
+            }
+            work.kernel = kernel.make(parameters);
         }
-        return built;
+        works_.push_back(std::move(work));
     }
 
-    void run_node(Built& node, double* out, const BarColumns& bars, std::size_t at, std::size_t size) {
-        node.values = out;
-        if (node.kernel) {
+    /// Gives each column its memory. What nothing reads any more is written over, so that a block of a large graph
+    /// stays near the processor; outputs are kept to the block's end, constants are written once.
+    void place() {
+        auto number = [this](const Column* column) { return static_cast<std::size_t>(column - columns_.data()); };
+        std::vector<std::size_t> last_use(columns_.size(), 0), place_of(columns_.size()), free;
+        for (std::size_t w = 0; w < works_.size(); ++w) {
+            for (const Column* column : works_[w].out) last_use[number(column)] = w;
+            for (const Column* column : works_[w].in) last_use[number(column)] = w;
+        }
+        for (int node : outputs_) last_use[static_cast<std::size_t>(node)] = works_.size();
+        for (const auto& [column, value] : constants_) last_use[number(column)] = works_.size();
+        std::vector<std::vector<std::size_t>> done(works_.size() + 1);
+        for (std::size_t i = 0; i < columns_.size(); ++i) done[last_use[i]].push_back(i);
+        std::size_t places = 0;
+        auto take = [&](const Column* column) {
+            if (free.empty()) free.push_back(places++);
+            place_of[number(column)] = free.back();
+            free.pop_back();
+        };
+        for (const auto& [column, value] : constants_) take(column);
+        for (std::size_t w = 0; w < works_.size(); ++w) {
+            for (const Column* column : works_[w].out) take(column);
+            for (std::size_t i : done[w]) free.push_back(place_of[i]);
+        }
+        buffers_.resize(places * BLOCK);
+        for (std::size_t i = 0; i < columns_.size(); ++i)
+            columns_[i].values = columns_[i].buffer = buffers_.data() + place_of[i] * BLOCK;
+        for (const auto& [column, value] : constants_) std::fill_n(column->buffer, BLOCK, value);
+    }
+
+    void run_work(Work& work, const BarColumns& bars, std::size_t at, std::size_t size) {
+        Column& out = *work.out[0];
+        if (work.kernel) {
             std::array<const double*, MAX_ARITY> in{};
             bool clean = true;
-            for (std::size_t a = 0; a < node.inputs.size(); ++a) {
-                const Built& input = nodes_[static_cast<std::size_t>(node.inputs[a])];
-                in[a] = input.values;
-                clean = clean && input.clean;
+            for (std::size_t a = 0; a < work.in.size(); ++a) {
+                in[a] = work.in[a]->values;
+                clean = clean && work.in[a]->clean;
             }
-            node.clean = node.kernel->run(in.data(), out, size, clean);
-        } else if (node.column == TIME_COLUMN) {
-            for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<double>(bars.ts[at + i] + interval_);
-        } else if (node.column >= 0) {
-            node.values = bars.column(node.column) + at;  // checked bars have nothing missing
+            work.kernel->run(in.data(), work.out.data(), size, clean);
+        } else if (work.column == TIME_COLUMN) {
+            for (std::size_t i = 0; i < size; ++i) out.buffer[i] = static_cast<double>(bars.ts[at + i] + interval_);
+        } else if (work.column >= 0) {
+            out.values = bars.column(work.column) + at;  // checked bars have nothing missing
         } else {
-            AsOf& series = series_[static_cast<std::size_t>(node.series)].values;
-            series.read(bars.ts + at, size, interval_, node.max_age_us, out);
-            node.clean = std::all_of(out, out + size, [](double x) { return std::isfinite(x); });
+            AsOf& series = series_[static_cast<std::size_t>(work.series)].values;
+            series.read(bars.ts + at, size, interval_, work.max_age_us, out.buffer);
+            out.clean = std::all_of(out.buffer, out.buffer + size, [](double x) { return std::isfinite(x); });
         }
     }
 
@@ -181,8 +230,11 @@ class Graph {
     std::string hash_;
     std::vector<int> outputs_;
     std::vector<NamedSeries> series_;
-    std::vector<Built> nodes_;
+    std::vector<Work> works_;
+    std::vector<Column> columns_;  // of each node
+    std::vector<std::pair<Column*, double>> constants_;
     std::vector<double> buffers_;
+    std::map<SharedState, std::size_t> shared_;  // to its place in works_
 };
 
 }  // namespace ratchet

@@ -4,6 +4,9 @@
 // number: the gate (`Gated`) is the one place with the NaN rule. A bar on which any input is missing gives NaN and
 // leaves the state as it was; a result that is not finite (or not ready: NaN) leaves as NaN. So state is always finite.
 // Blocks and single bars run the same `update`, hence batch equals stream to the bit.
+//
+// A kernel of which several numbers can be told has a `Reading`: `update` says whether it is ready and `read(reading)`
+// tells one of them. Nodes of a graph that differ in their last parameter alone, the reading, share one state.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -18,6 +21,7 @@
 #include <vector>
 
 #include "archive.hpp"
+#include "clones.hpp"
 
 namespace ratchet {
 
@@ -32,11 +36,20 @@ struct Parameter {
 
 using Settings = std::vector<std::vector<double>>;  // one row of parameters each
 
+/// The values of one node over the present block.
+struct Column {
+    double* buffer = nullptr;        // where a kernel writes them
+    const double* values = nullptr;  // the buffer, or the bars' own column
+    bool clean = true;               // whether none of them is missing
+};
+
 class Node {
   public:
     virtual ~Node() = default;
-    /// Runs n bars. `clean`: no input is missing on any of them. Returns whether no output is.
-    virtual bool run(const double* const* in, double* out, std::size_t n, bool clean) = 0;
+    /// Runs n bars into one column for each reading. `clean`: no input is missing on any of them.
+    virtual void run(const double* const* in, Column* const* out, std::size_t n, bool clean) = 0;
+    /// One more number to tell, by the kernel's full parameters.
+    virtual void add_reading(const std::vector<double>&) { throw std::logic_error("this kernel tells one number"); }
     virtual void save(Writer& archive) = 0;
     virtual void load(Reader& archive) = 0;
 };
@@ -45,6 +58,7 @@ class Node {
 struct KernelInfo {
     std::string name, formula;
     int arity = 0;
+    bool shared = false;  // whether nodes that differ in their last parameter alone share one state
     std::vector<Parameter> parameters;
     Settings examples;  // which the contract tests run
     /// Bars (with complete inputs) before the first output.
@@ -52,66 +66,132 @@ struct KernelInfo {
     std::function<std::unique_ptr<Node>(const std::vector<double>&)> make;
 };
 
-inline double finite_or_nan(double value) { return std::isfinite(value) ? value : NaN; }
+inline bool finite(double value) { return std::abs(value) <= std::numeric_limits<double>::max(); }
+inline double finite_or_nan(double value) { return finite(value) ? value : NaN; }
 
-template <class Kernel, int Arity>
+template <class Kernel>
+concept HasReadings = requires { typename Kernel::Reading; };
+
+/// The inputs of a kernel over a block.
+template <int Arity>
+struct Inputs {
+    std::array<const double*, Arity> columns;
+
+    explicit Inputs(const double* const* in) { std::copy_n(in, Arity, columns.begin()); }
+    bool present(std::size_t i) const {
+        bool all = true;
+        for (const double* column : columns) all &= finite(column[i]);
+        return all;
+    }
+    template <class Kernel>
+    auto update(Kernel& kernel, std::size_t i) const {
+        return call(kernel, i, std::make_index_sequence<Arity>{});
+    }
+
+  private:
+    template <class Kernel, std::size_t... A>
+    auto call(Kernel& kernel, std::size_t i, std::index_sequence<A...>) const {
+        return kernel.update(columns[A][i]...);
+    }
+};
+
+template <class Kernel>
 class Gated final : public Node {
   public:
     explicit Gated(const std::vector<double>& parameters) : kernel_(parameters) {}
 
-    bool run(const double* const* in, double* __restrict out, std::size_t n, bool clean) override {
-        if constexpr (std::is_trivially_copyable_v<Kernel>) {  // small state: keep it in registers while the block runs
+    void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
+        double* to = out[0]->buffer;
+        if constexpr (std::is_empty_v<Kernel>) {
+            out[0]->clean = clean ? side_by_side<true>(in, to, n) : side_by_side<false>(in, to, n);
+        } else if constexpr (std::is_trivially_copyable_v<Kernel>) {  // small: in registers while the block runs
             Kernel local = kernel_;
-            const bool done = loop(local, in, out, n, clean);
+            out[0]->clean = in_turn(local, in, to, n, clean);
             kernel_ = local;
-            return done;
         } else {
-            return loop(kernel_, in, out, n, clean);
+            out[0]->clean = in_turn(kernel_, in, to, n, clean);
         }
     }
     void save(Writer& archive) override { kernel_.state(archive); }
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
-    static bool loop(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, bool clean) {
-        std::array<const double*, Arity> columns;
-        std::copy_n(in, Arity, columns.begin());
-        const auto all = std::make_index_sequence<Arity>{};
-        double zero = 0.0;  // stays 0 while all outputs are finite: x * 0 is NaN for the others
-        if (clean) {
-            for (std::size_t i = 0; i < n; ++i) {
-                out[i] = finite_or_nan(call(kernel, columns, i, all));
-                zero += out[i] * 0.0;
-            }
-        } else {
-            for (std::size_t i = 0; i < n; ++i) {
-                bool present = true;
-                for (const double* column : columns) present = present && std::isfinite(column[i]);
-                out[i] = present ? finite_or_nan(call(kernel, columns, i, all)) : NaN;
-                zero += out[i] * 0.0;
-            }
+    /// Bars one after the other. Returns whether no output is missing.
+    static bool in_turn(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, bool clean) {
+        const Inputs<Kernel::ARITY> inputs(in);
+        bool all = true;
+        for (std::size_t i = 0; i < n; ++i) {
+            const double value = clean || inputs.present(i) ? finite_or_nan(inputs.update(kernel, i)) : NaN;
+            all &= finite(value);
+            out[i] = value;
         }
-        return zero == 0.0;
+        return all;
     }
-    template <std::size_t... A>
-    static double call(Kernel& kernel, const std::array<const double*, Arity>& columns, std::size_t i,
-                       std::index_sequence<A...>) {
-        return kernel.update(columns[A][i]...);
+    /// Bars in any order, of a kernel without state: several at a time, without a branch.
+    template <bool CLEAN>
+    RATCHET_CLONES static bool side_by_side(const double* const* in, double* __restrict out, std::size_t n) {
+        Kernel kernel{{}};
+        const Inputs<Kernel::ARITY> inputs(in);
+        std::int64_t missing = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            const double value = inputs.update(kernel, i);
+            const bool good = finite(value) & (CLEAN || inputs.present(i));
+            out[i] = good ? value : NaN;
+            missing |= good ? 0 : 1;
+        }
+        return missing == 0;
     }
     Kernel kernel_;
+};
+
+/// The gate before a kernel with readings.
+template <class Kernel>
+class GatedReadings final : public Node {
+  public:
+    explicit GatedReadings(const std::vector<double>& parameters) : kernel_(parameters) { add_reading(parameters); }
+
+    void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
+        const Inputs<Kernel::ARITY> inputs(in);
+        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = true;
+        for (std::size_t i = 0; i < n; ++i) {
+            const bool ready = (clean || inputs.present(i)) && inputs.update(kernel_, i);
+            for (std::size_t r = 0; r < readings_.size(); ++r) {
+                const double value = ready ? finite_or_nan(kernel_.read(readings_[r])) : NaN;
+                out[r]->buffer[i] = value;
+                out[r]->clean &= std::isfinite(value);
+            }
+        }
+    }
+    void add_reading(const std::vector<double>& parameters) override {
+        readings_.push_back(typename Kernel::Reading(parameters));
+    }
+    void save(Writer& archive) override { kernel_.state(archive); }
+    void load(Reader& archive) override { kernel_.state(archive); }
+
+  private:
+    Kernel kernel_;
+    std::vector<typename Kernel::Reading> readings_;
+};
+
+/// The usual reading: which of a kernel's outputs, by its last parameter.
+struct Output {
+    std::size_t index;
+    explicit Output(const std::vector<double>& p) : index(static_cast<std::size_t>(p.back())) {}
 };
 
 /// A registry entry for a gated kernel. Each kernel declares NAME, FORMULA, ARITY, parameters() and
 /// warm_up(parameters).
 template <class Kernel>
 KernelInfo entry() {
+    using Node = std::conditional_t<HasReadings<Kernel>, GatedReadings<Kernel>, Gated<Kernel>>;
     return {Kernel::NAME,
             Kernel::FORMULA,
             Kernel::ARITY,
+            HasReadings<Kernel>,
             Kernel::parameters(),
             Kernel::examples(),
             [](const std::vector<double>& p) { return Kernel::warm_up(p); },
-            [](const std::vector<double>& p) { return std::make_unique<Gated<Kernel, Kernel::ARITY>>(p); }};
+            [](const std::vector<double>& p) { return std::make_unique<Node>(p); }};
 }
 
 /// A window of the last `size` numbers, oldest first to go.

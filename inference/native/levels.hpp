@@ -1,6 +1,7 @@
 // Price levels: the live swing (zigzag), zones of past turning points, round numbers. Prices are logarithms but for the
-// round numbers, so that distances are fractions. Each kernel yields one number a bar; `output` says which.
+// round numbers, so that distances are fractions.
 #pragma once
+#include <algorithm>
 #include <array>
 
 #include "kernel.hpp"
@@ -22,8 +23,10 @@ struct Zigzag {
     static Settings examples() { return {{0}, {1}, {2}, {3}, {6}, {7}, {8}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit Zigzag(const std::vector<double>& p) : output(static_cast<std::size_t>(p[0])) {}
-    double update(double high, double low, double threshold) {
+    using Reading = Output;
+
+    explicit Zigzag(const std::vector<double>&) {}
+    bool update(double high, double low, double threshold) {
         if (++now == 0) {
             extreme = high;
             points.fill(low);
@@ -38,17 +41,26 @@ struct Zigzag {
             extreme = direction > 0.0 ? high : low;
             extreme_at = now;
         }
-        if (output == 0) return direction;
-        if (output == 1) return extreme;
-        if (output == 7) return static_cast<double>(now - point_at);
-        if (output == 8) return static_cast<double>(now - extreme_at);
-        return points[output - 2];
+        return true;
+    }
+    double read(const Output& output) const {
+        switch (output.index) {
+            case 0:
+                return direction;
+            case 1:
+                return extreme;
+            case 7:
+                return static_cast<double>(now - point_at);
+            case 8:
+                return static_cast<double>(now - extreme_at);
+            default:
+                return points[output.index - 2];
+        }
     }
     template <class A>
     void state(A& archive) {
         archive(direction), archive(extreme), archive(points), archive(now), archive(point_at), archive(extreme_at);
     }
-    std::size_t output;
     double direction = 1.0, extreme = 0.0;
     std::array<double, 5> points{};
     std::int64_t now = -1, point_at = 0, extreme_at = 0;
@@ -74,81 +86,76 @@ struct Zones {
     }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[4]); }
 
+    using Reading = Output;
+
     explicit Zones(const std::vector<double>& p)
         : width(p[0]),
           reach(p[1]),
-          decay(p[2]),
+          growth(1.0 / p[2]),
           variance({p[3], p[4]}),
-          output(static_cast<int>(p[6])),
           centre(static_cast<std::size_t>(p[5]), 0.0),
-          strength(centre.size(), 0.0),
-          touched(centre.size(), 0) {}
-    double update(double point, double weight, double price) {
-        if (++now == 0) {
-            previous = price;
-            return NaN;
+          strength(centre.size(), 0.0) {}
+    bool update(double point, double weight, double price) {
+        scale *= growth;
+        if (scale > 1e100) {
+            for (double& each : strength) each /= scale;
+            scale = 1.0;
         }
-        const double change = price - previous;
-        previous = price;
+        const double change = price - std::exchange(previous, price);
+        if (!std::exchange(started, true)) return false;
         const double sigma = std::sqrt(variance.update(change * change));
-        if (!std::isfinite(sigma)) return NaN;
+        if (!std::isfinite(sigma)) return false;
         if (weight > 0.0) add(point, weight, width * sigma);
-        return find(price, reach * sigma);
+        find(price, reach * sigma);
+        return true;
     }
+    double read(const Output& output) const { return nearest[output.index]; }
     template <class A>
     void state(A& archive) {
-        archive(variance), archive(previous), archive(now);
-        archive(centre), archive(strength), archive(touched), archive(count);
+        archive(variance), archive(previous), archive(started);
+        archive(centre), archive(strength), archive(count), archive(scale);
     }
 
   private:
-    double decayed(std::uint32_t i) const {
-        return strength[i] * std::pow(decay, static_cast<double>(now - touched[i]));
-    }
     void add(double point, double weight, double tolerance) {
+        weight *= scale;
         std::uint32_t best = 0;
         for (std::uint32_t i = 1; i < count; ++i)
             if (std::abs(centre[i] - point) < std::abs(centre[best] - point)) best = i;
-        double before = 0.0;
         if (count && std::abs(centre[best] - point) <= tolerance) {
-            before = decayed(best);
-            centre[best] += weight / (before + weight) * (point - centre[best]);
-        } else {
-            best = count;
-            if (count < centre.size()) {
-                ++count;
-            } else {
-                best = 0;
-                double least = decayed(0);
-                for (std::uint32_t i = 1; i < count; ++i)
-                    if (const double s = decayed(i); s < least) best = i, least = s;
-            }
-            centre[best] = point;
+            strength[best] += weight;
+            centre[best] += weight / strength[best] * (point - centre[best]);
+            return;
         }
-        strength[best] = before + weight;
-        touched[best] = now;
+        if (count < centre.size())
+            best = count++;
+        else
+            best = static_cast<std::uint32_t>(std::min_element(strength.begin(), strength.end()) - strength.begin());
+        centre[best] = point;
+        strength[best] = weight;
     }
-    double find(double price, double limit) const {
-        const bool above = output & 1;
-        const double sign = above ? 1.0 : -1.0;
-        double distance = limit;
-        std::uint32_t found = count;
+    void find(double price, double limit) {
+        double gap_below = limit, gap_above = limit;
+        std::uint32_t below = count, above = count;
         for (std::uint32_t i = 0; i < count; ++i) {
-            const double d = sign * (centre[i] - price);
-            const bool side = above ? d > 0.0 : d >= 0.0;
-            if (side && d <= distance) distance = d, found = i;
+            const double gap = centre[i] - price;
+            if (gap > 0.0) {
+                if (gap <= gap_above) gap_above = gap, above = i;
+            } else if (-gap <= gap_below) {
+                gap_below = -gap, below = i;
+            }
         }
-        if (output >= 2) return found < count ? decayed(found) : 0.0;
-        return found < count ? centre[found] : price + sign * limit;
+        nearest = {below < count ? centre[below] : price - limit, above < count ? centre[above] : price + limit,
+                   below < count ? strength[below] / scale : 0.0, above < count ? strength[above] / scale : 0.0};
     }
-    double width, reach, decay;
+    double width, reach, growth;
     ExponentialMean variance;
-    int output;
     double previous = 0.0;
-    std::int64_t now = -1;
-    std::vector<double> centre, strength;
-    std::vector<std::int64_t> touched;
+    bool started = false;
+    std::vector<double> centre, strength;  // strength times scale, which grows in place of all of them decaying
+    double scale = 1.0;
     std::uint32_t count = 0;
+    std::array<double, 4> nearest{};  // what is read after each update
 };
 
 /// Multiples of 1, 2 or 5 times a power of ten, in prices.
@@ -162,17 +169,31 @@ struct RoundNumber {
     static Settings examples() { return {{0}, {1}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit RoundNumber(const std::vector<double>& p) : output(p[0]) {}
-    double update(double price, double spacing) {
-        const double ten = std::pow(10.0, std::floor(std::log10(spacing)));
+    using Reading = Output;
+
+    explicit RoundNumber(const std::vector<double>&) {}
+    bool update(double price, double spacing) {
+        const double ten = power_of_ten_below(spacing);
         const double lead = spacing / ten * (1.0 - ROUNDING);
-        const double step = ten * (lead <= 1.0 ? 1.0 : lead <= 2.0 ? 2.0 : lead <= 5.0 ? 5.0 : 10.0);
-        return (std::floor(price / step * (1.0 + ROUNDING)) + output) * step;
+        step = ten * (lead <= 1.0 ? 1.0 : lead <= 2.0 ? 2.0 : lead <= 5.0 ? 5.0 : 10.0);
+        below = std::floor(price / step * (1.0 + ROUNDING));
+        return true;
     }
+    double read(const Output& output) const { return (below + static_cast<double>(output.index)) * step; }
     template <class A>
     void state(A&) {}
+    /// The largest power of ten that is not above x; of those from 1e-30 to 1e30.
+    static double power_of_ten_below(double x) {
+        static const std::vector<double> powers = [] {
+            std::vector<double> all;
+            for (int i = -30; i <= 30; ++i) all.push_back(std::pow(10.0, i));
+            return all;
+        }();
+        const auto above = std::upper_bound(powers.begin(), powers.end(), x);
+        return above == powers.begin() ? powers.front() : *(above - 1);
+    }
     static constexpr double ROUNDING = 1e-12;  // 0.3 is a multiple of 0.1
-    double output;
+    double step = 1.0, below = 0.0;
 };
 
 inline std::vector<KernelInfo> levels_kernels() { return {entry<Zigzag>(), entry<Zones>(), entry<RoundNumber>()}; }

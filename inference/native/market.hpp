@@ -23,6 +23,7 @@ struct BarColumns {
         const double* all[] = {open, high, low, close, volume};
         return all[index];
     }
+    BarColumns from(std::size_t i) const { return {ts + i, open + i, high + i, low + i, close + i, volume + i}; }
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
 };
 
@@ -83,6 +84,12 @@ inline void check_bars(const BarColumns& bars, std::size_t n) {
     }
 }
 
+/// The series `close@SYMBOL` holds that symbol's closes, each usable this long after its bar's close: bars of one
+/// moment do not see each other's closes, so the order in which they arrive cannot matter. Mirrored in
+/// inference/closes.py.
+inline const std::string CLOSE_OF = "close@";
+inline constexpr std::int64_t CLOSE_DELAY_US = 1;
+
 /// A named series joined as of each bar's close: the last value not later than it and not older than max_age.
 class AsOf {
   public:
@@ -104,6 +111,8 @@ class AsOf {
     }
     void read(const std::int64_t* bar_ts, std::size_t n, std::int64_t interval, double max_age_us, double* out) {
         std::size_t head = head_;
+        // another node may have read this block of the same series already
+        while (n && head > 0 && times_[head - 1] > bar_ts[0] + interval) --head;
         for (std::size_t i = 0; i < n; ++i) {
             const std::int64_t close = bar_ts[i] + interval;
             while (head < times_.size() && times_[head] <= close) ++head;

@@ -10,13 +10,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "clones.hpp"
 #include "errors.hpp"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(RATCHET_NO_CLONES)
-#define RATCHET_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define RATCHET_CLONES
-#endif
 
 namespace ratchet {
 

@@ -1,5 +1,8 @@
 // Filters of hidden regimes with parameters fitted elsewhere.
 #pragma once
+#include <algorithm>
+#include <array>
+
 #include "kernel.hpp"
 
 namespace ratchet {
@@ -43,6 +46,75 @@ struct TurbulentProbability {
     double mu, log_sigma_ratio, precision_difference, leave_calm, stay_turbulent, probability;
 };
 
-inline std::vector<KernelInfo> regime_kernels() { return {entry<TurbulentProbability>()}; }
+/// Three states of variance that follow a Markov chain: as above, the probability of one of them. The likelihoods are
+/// taken relative to the largest, so that no outlier can make all of them vanish. Where the two ways out of a state sum
+/// to more than 1, they are scaled to 1.
+struct RegimeProbability {
+    static constexpr const char* NAME = "regime_probability";
+    static constexpr const char* FORMULA =
+        "p_i proportional to q_i N(r; mu, s_i), q_j = sum of p_before_i (i to j); output 0 calm, 1 middle, 2 turbulent";
+    static constexpr int ARITY = 1;
+    static constexpr std::size_t STATES = 3;
+    static std::vector<Parameter> parameters() {
+        return {{"mu", -1, 1, false},
+                {"calm_sigma", 1e-12, 10, false},
+                {"middle_sigma", 1e-12, 10, false},
+                {"turbulent_sigma", 1e-12, 10, false},
+                {"calm_to_middle", 0, 1, false},
+                {"calm_to_turbulent", 0, 1, false},
+                {"middle_to_calm", 0, 1, false},
+                {"middle_to_turbulent", 0, 1, false},
+                {"turbulent_to_calm", 0, 1, false},
+                {"turbulent_to_middle", 0, 1, false},
+                {"output", 0, 2, true}};
+    }
+    static Settings examples() {
+        return {{0.0, 0.005, 0.01, 0.03, 0.01, 1e-9, 0.005, 0.01, 1e-9, 0.05, 0},
+                {0.0, 0.005, 0.01, 0.03, 0.01, 1e-9, 0.005, 0.01, 1e-9, 0.05, 1},
+                {1.0, 0.5, 0.5, 0.7, 0.0, 0.5, 0.1, 0.0, 0.8, 0.3, 2}};
+    }
+    static int warm_up(const std::vector<double>&) { return 0; }
+
+    using Reading = Output;
+
+    explicit RegimeProbability(const std::vector<double>& p) : mu(p[0]) {
+        const auto share = [&p](std::size_t i, std::size_t other) { return p[i] / std::max(p[i] + p[other], 1.0); };
+        const double a = share(4, 5), b = share(5, 4), c = share(6, 7), d = share(7, 6), e = share(8, 9),
+                     f = share(9, 8);
+        chain = {1.0 - a - b, a, b, c, 1.0 - c - d, d, e, f, 1.0 - e - f};
+        // the chain's steady state, by its spanning trees
+        probability = {c * e + c * f + d * e, a * e + a * f + b * f, b * c + b * d + a * d};
+        const double total = probability[0] + probability[1] + probability[2];
+        for (std::size_t i = 0; i < STATES; ++i) {
+            probability[i] = total > 0.0 ? probability[i] / total : 1.0 / STATES;
+            log_sigma[i] = std::log(p[1 + i]);
+            half_precision[i] = 0.5 / (p[1 + i] * p[1 + i]);
+        }
+    }
+    bool update(double r) {
+        const double shock = std::clamp(r - mu, -1e50, 1e50), squared = shock * shock;
+        std::array<double, STATES> score{};
+        for (std::size_t j = 0; j < STATES; ++j) {
+            double before = 0.0;
+            for (std::size_t i = 0; i < STATES; ++i) before += probability[i] * chain[STATES * i + j];
+            score[j] = std::log(std::max(before, 1e-300)) - log_sigma[j] - squared * half_precision[j];
+        }
+        const double best = std::max({score[0], score[1], score[2]});
+        double total = 0.0;
+        for (std::size_t j = 0; j < STATES; ++j) total += probability[j] = std::exp(score[j] - best);
+        for (double& each : probability) each /= total;
+        return true;
+    }
+    double read(const Output& output) const { return probability[output.index]; }
+    template <class A>
+    void state(A& archive) {
+        archive(probability);
+    }
+    double mu;
+    std::array<double, STATES * STATES> chain{};
+    std::array<double, STATES> probability{}, log_sigma{}, half_precision{};
+};
+
+inline std::vector<KernelInfo> regime_kernels() { return {entry<TurbulentProbability>(), entry<RegimeProbability>()}; }
 
 }  // namespace ratchet

@@ -62,6 +62,30 @@ def test_hit_and_reversal_rates_equal_a_slow_loop(real, side, name, distance) ->
         np.testing.assert_allclose(ours[first + WINDOW - 1 :], slow, atol=1e-12)
 
 
+@pytest.mark.parametrize(("side", "name"), [(1, "down"), (-1, "up")])
+def test_rates_in_the_present_regime_equal_a_slow_loop(real, side, name) -> None:
+    """Of the last 120 positions those whose decision bar was in the regime of now, and 5 of the common rate."""
+    p = ExcursionParams(horizon_bars=H, window_bars=WINDOW, distances=(0.5,), regime_bars=50, regime_prior=5.0)
+    sigma = run({"sigma": ewma_sigma(VolatilityParams())}, real)["sigma"]
+    out = run(expressions(p, VolatilityParams()), real)
+    windows = np.lib.stride_tricks.sliding_window_view(sigma, 50)
+    high = np.concatenate([np.full(49, False), sigma[49:] > windows.mean(1)])
+    n, first = len(sigma), int(np.isfinite(sigma).argmax()) + 49 + H  # the first position whose regime is known
+    outcomes = np.full((n, 2), np.nan)
+    outcomes[first:] = [walk(real, sigma, side, 0.5, t) for t in range(first, n)]
+    counts = []
+    for t in range(first + WINDOW - 1, n):
+        past = np.arange(t - WINDOW + 1, t + 1)
+        same = high[past - H] == high[t]
+        counts.append(same.sum())
+        for column, rate in enumerate(("hit_rate", "reversal_rate")):
+            values = outcomes[past, column]
+            expected = (values[same].sum() + 5.0 * values.mean()) / (same.sum() + 5.0)
+            assert out[f"{name}_{rate}_50_regime"][t] == pytest.approx(expected, abs=1e-12), t
+    assert np.isnan(out[f"{name}_hit_rate_50_regime"][: first + WINDOW - 1]).all()
+    assert min(counts) < 20 < 100 < max(counts)
+
+
 def test_outcomes_are_the_labels_of_closed_horizons(real) -> None:
     """At the close of bar t they are what the labels say of the fresh position decided at bar t - H."""
     sigma_of = ewma_sigma(VolatilityParams())

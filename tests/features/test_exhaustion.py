@@ -166,6 +166,12 @@ def test_divergences_equal_a_slow_loop_over_talibs_oscillators(real, name, k) ->
         np.testing.assert_allclose(faded[ready:], sums, atol=1e-12)
 
 
+def test_an_event_on_the_first_bar_weighs_no_more_than_others(real) -> None:
+    faded = compute(fading(bar("close") > 0.0, 5.0), {name: values[:3] for name, values in real.items()})
+    decay = 2 ** (-1 / 5)
+    np.testing.assert_allclose(faded, [1, 1 + decay, 1 + decay + decay**2], rtol=1e-12)
+
+
 def test_bars_since_and_value_when_equal_numpy(real) -> None:
     close, volume = real["close"], real["volume"]
     event = np.concatenate([[0], np.diff(close) > 15]).astype(float)

@@ -16,9 +16,13 @@ from inference import Graph
 MINUTE = 60_000_000
 
 # Features that may depend on the price level, with the reason.
+FIGURES = "people see the currency's own figures, so that is where orders gather"
 LEVEL_DEPENDENT = {
-    f"round_{name}": "people see round numbers in the currency's own figures, so that is where orders gather"
-    for name in ("below_distance", "above_distance", "major_below_distance", "major_above_distance")
+    f"{kind}_{side}_distance": FIGURES for kind in ("round", "round_major", "square") for side in ("below", "above")
+} | {
+    f"hunt_{side}_{figure}": "some of the pools that hunts sweep lie at round numbers"
+    for side in ("low", "high")
+    for figure in ("rate", "depth", "age")
 }
 
 
@@ -118,6 +122,18 @@ def test_no_feature_looks_ahead() -> None:
         spliced = {name: np.concatenate([bars[name][:cut], other[name][cut:]]) for name in bars}
         for name, values in Graph(graph, "SPX").run(spliced, ts).items():
             assert values[:cut].tobytes() == whole[name][:cut].tobytes(), name
+
+
+def test_two_ages_of_one_series_both_see_the_past_alone() -> None:
+    """A block in which one node has read the series to its end hides nothing and shows no future to the next node."""
+    bars, ts = handmade.random_bars(60)
+    times, values = ts[::4] + handmade.DAY + 5, np.arange(15.0)
+    data = to_data({"week": as_of("s", 7.0), "days": as_of("s", 2.5)}, [], handmade.DAY)
+    out = Graph(data).run(bars, ts, {"s": (times, values)})
+    for name, age in (("week", 7.0), ("days", 2.5)):
+        for i, close in enumerate(ts + handmade.DAY):
+            known = [v for t, v in zip(times, values, strict=True) if close - age * handmade.DAY <= t <= close]
+            assert np.array_equal(out[name][i], known[-1] if known else np.nan, equal_nan=True), (name, i)
 
 
 def test_features_do_not_depend_on_the_price_level() -> None:

@@ -37,7 +37,7 @@ CASES = [
 
 
 def columns_of(kernel: _native.KernelInfo) -> list[str]:
-    return CLOCK if kernel.name in ("resample", "seasonal_factor") else COLUMNS[: kernel.arity]
+    return CLOCK if kernel.name in ("resample", "seasonal_factor", "session") else COLUMNS[: kernel.arity]
 
 
 def one_kernel_graph(kernel: _native.KernelInfo, options: dict[str, float]) -> Graph:
@@ -120,6 +120,37 @@ def test_no_look_ahead(kernel, options, bars, other, cut) -> None:
     assert a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("kernel", [k for k in _native.kernels() if k.shared], ids=lambda k: k.name)
+@CHECKS
+@given(bars=bars_of, cut=st.integers(1, BARS - 1))
+def test_readings_of_one_state_are_what_each_is_alone(kernel, bars, cut) -> None:
+    """All examples in one graph, where those that differ in the last parameter alone share a state."""
+    examples = options_of(kernel)
+    nodes: list[dict[str, object]] = [{"op": "input", "name": name} for name in columns_of(kernel)]
+    nodes += [{"op": kernel.name, "in": list(range(kernel.arity)), "p": options} for options in examples]
+    outputs = {str(i): kernel.arity + i for i in range(len(examples))}
+    together = Graph({"bar_interval_us": MINUTE, "nodes": nodes, "outputs": outputs, "features": []})
+    first = together.run(*part(bars, 0, cut))
+    state, rest = together.save(), together.run(*part(bars, cut, BARS))
+    together.load(state)
+    again = together.run(*part(bars, cut, BARS))
+    for i, options in enumerate(examples):
+        alone = one_kernel_graph(kernel, options).run(bars, TS)["out"]
+        assert np.concatenate([first[str(i)], rest[str(i)]]).tobytes() == alone.tobytes(), options
+        assert again[str(i)].tobytes() == rest[str(i)].tobytes(), options
+
+
+def test_some_examples_share_a_state_and_it_is_saved_once() -> None:
+    shared = [k for k in _native.kernels() if k.shared]
+    assert {"rolling_quantile", "volume_profile", "zigzag", "zones", "round_number"} <= {k.name for k in shared}
+    node = {"op": "rolling_quantile", "in": [0], "p": {"window": 50.0, "quantile": 0.1}}
+    nodes = [{"op": "input", "name": "close"}, node]
+    one = Graph({"bar_interval_us": MINUTE, "nodes": nodes, "outputs": {"a": 1}, "features": []})
+    second = {**node, "p": {"window": 50.0, "quantile": 0.9}}
+    two = Graph({"bar_interval_us": MINUTE, "nodes": [*nodes, second], "outputs": {"a": 1, "b": 2}, "features": []})
+    assert len(two.save()) == len(one.save())
+
+
 @pytest.mark.parametrize(("kernel", "options"), CASES)
 def test_ready_exactly_after_the_declared_warm_up(kernel, options) -> None:
     if kernel.name == "resample":
@@ -148,8 +179,8 @@ def test_saved_in_mid_stream_and_loaded_elsewhere(kernel, options, bars, cut) ->
 @given(bars=bars_of, missing=st.lists(st.integers(0, BARS - 1), min_size=1, max_size=8, unique=True))
 def test_a_missing_input_gives_nan_and_leaves_the_state(kernel, options, bars, missing) -> None:
     """A bar on which an input is missing might as well not have been there."""
-    if kernel.arity == 0 or kernel.name == "latest":
-        return  # nothing can be missing; standing in for what is missing is what `latest` is for
+    if kernel.arity == 0 or kernel.name in ("latest", "or_else"):
+        return  # nothing can be missing; standing in for what is missing is what these are for
     nodes = [{"op": "as_of", "name": f"s{i}", "p": {"max_age_us": 0}} for i in range(kernel.arity)]
     node: dict[str, object] = {"op": kernel.name, "in": list(range(kernel.arity))}
     if options:

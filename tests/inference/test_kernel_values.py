@@ -10,7 +10,7 @@ from arch import arch_model
 from arch.data import sp500
 from scipy.stats import rankdata
 
-from features import bar
+from features import as_of, bar
 from features.exhaustion import adx, directional, rsi
 from features.expression import Expr
 from features.graph import to_data
@@ -36,6 +36,20 @@ def same(ours: np.ndarray, theirs: np.ndarray, rtol: float = 1e-10, skip: int = 
     """Equal where theirs is known, and missing where it is not."""
     assert np.array_equal(np.isnan(ours), np.isnan(theirs))
     np.testing.assert_allclose(ours[skip:], theirs[skip:], rtol=rtol, equal_nan=True)
+
+
+def test_the_logarithm_is_right_to_one_unit_in_the_last_place() -> None:
+    """Against the C library's, over all magnitudes: subnormal, near 1, at the edges of the reduction."""
+    rng = np.random.default_rng(0)
+    edges = np.array([5e-324, 2.3e-308, 0.5**0.5, 1 - 2**-53, 1.0, 1 + 2**-52, 2**0.5, 1.7e308, 0.0, -1.0])
+    x = np.concatenate([np.exp(rng.uniform(-700, 700, 3000)), np.exp(rng.normal(0, 0.01, 3000)), edges])
+    ts = np.arange(len(x), dtype=np.int64) * DAY
+    ones = {name: np.ones(len(x)) for name in ("open", "high", "low", "close", "volume")}
+    graph = Graph(to_data({"out": as_of("x", 1.0).log()}, [], DAY))
+    ours = graph.run(ones, ts, {"x": (ts + DAY, x)})["out"]
+    assert np.isnan(ours[-2:]).all()
+    theirs = np.log(x[:-2])
+    assert (np.abs(ours[:-2] - theirs) <= np.spacing(np.abs(theirs))).all()
 
 
 @pytest.mark.parametrize("window", [2, 20, 252])

@@ -93,8 +93,8 @@ def test_digest_notices_every_array(tables):
 
 
 def test_a_missing_family_is_named(tmp_path):
-    pl.DataFrame({"symbol": ["A"], "ts": [0]}).write_parquet(tmp_path / "volatility.parquet")
-    (tmp_path / "volatility.json").write_text(json.dumps({}))
+    (tmp_path / "volatility").mkdir()
+    (tmp_path / "volatility" / "graph.json").write_text(json.dumps({}))
     with pytest.raises(ValueError, match="exhaustion"):
         read_features(tmp_path)
 
