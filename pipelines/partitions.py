@@ -21,21 +21,20 @@ MISSING = "__HIVE_DEFAULT_PARTITION__"
 def write_part(frame: pl.DataFrame, folder: Path, key: str) -> dict[Path, int]:
     """Write a part's rows of one table: file, relative to `folder` → its number of rows.
 
-    A row goes to the month of the latest time so far in its symbol. For sound data that is its own month; a row that
-    comes too late, or has no time, stays beside its neighbours, so that the check stage sees what the source did.
+    A row goes to the month of the latest time so far in its symbol (of series: and name). For sound data that is its
+    own month; a row that comes too late, or has no time, stays beside its neighbours, so that the check stage sees what
+    the source did.
     """
     latest = pl.col("ts").cum_max().forward_fill().backward_fill()
+    month_of = (latest.over("name") if "name" in frame.columns else latest).dt.date().dt.month_start()
     files = {}
     for symbol in frame["symbol"].unique(maintain_order=True):
-        rows = frame.filter(pl.col("symbol").eq_missing(symbol))
-        begin = 0
-        # Ascending, so that a month is a slice.
-        for run in rows.select(latest.dt.date().dt.month_start().alias("ts").rle()).to_series():
-            month = MISSING if run["value"] is None else f"{run['value']:%Y-%m}"
-            place = Path(symbol_folder(symbol)) / f"month={month}" / f"{quote(key, safe='')}.parquet"
-            write_parquet(rows.slice(begin, run["len"]), folder / place)
-            files[place] = int(run["len"])
-            begin += run["len"]
+        rows = frame.filter(pl.col("symbol").eq_missing(symbol)).with_columns(month_of.alias("_month"))
+        for (month,), part in rows.group_by("_month", maintain_order=True):
+            name = MISSING if month is None else f"{month:%Y-%m}"
+            place = Path(symbol_folder(symbol)) / f"month={name}" / f"{quote(key, safe='')}.parquet"
+            write_parquet(part.drop("_month"), folder / place)
+            files[place] = part.height
     return files
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from inference.book import book_figures
 from pipelines.sources.depth_log import books
 from pipelines.sources.tables import DEPTH, SERIES, Part, fingerprint
 from pipelines.sources.times import since_1970
@@ -27,25 +28,28 @@ class DepthFile:
 
 @dataclass(frozen=True, slots=True)
 class DepthParams:
-    """levels: kept on each side; every_ms: distance of samples."""
+    """levels: kept on each side; every_ms: distance of samples; depth_bp: ranges of the depth series, basis points."""
 
     files: tuple[DepthFile, ...]
     levels: int
     every_ms: int
+    depth_bp: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not 1 <= self.levels <= 1000:
             raise ValueError(f"levels: must lie in [1, 1000], was {self.levels}; typical: 10 to 20")
         if not 1 <= self.every_ms <= 86_400_000:
             raise ValueError(f"every_ms: must lie in [1, 86400000], was {self.every_ms}; typical: 1000")
+        if any(not 0 < bp <= 1000 for bp in self.depth_bp):
+            raise ValueError(f"depth_bp: must lie in (0, 1000], was {list(self.depth_bp)}; typical: [10]")
 
 
 def read_depth(params: DepthParams, symbols: tuple[str, ...]) -> Iterator[Part]:
-    """A part per file: the table depth, and the series spread and depth_imbalance.
+    """A part per file: the table depth, and series of the books' figures.
 
+    The series are those of inference/book.py, by the names that the flow features read: book_spread_bp and so on.
     A sample is the last book of an interval by the exchange's clock, stamped with the interval's end, when it was
-    known; an interval without news gives none. spread: of the best prices, fraction of their mean; depth_imbalance:
-    (bid − ask) / (bid + ask) of the quantities on the kept levels.
+    known; an interval without news gives none.
     """
     if not params.files:
         raise ValueError("ingest.depth.files: must name one or more, was []; add one, or take depth out of sources")
@@ -65,13 +69,11 @@ def _read(file: DepthFile, params: DepthParams) -> dict[str, pl.DataFrame]:
     sampled = _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params)
     table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
     depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
-    bid, ask = pl.col("bid_price").list.first(), pl.col("ask_price").list.first()
-    bids, asks = pl.col("bid_quantity").list.sum(), pl.col("ask_quantity").list.sum()
-    values = {"spread": 2 * (ask - bid) / (ask + bid), "depth_imbalance": (bids - asks) / (bids + asks)}
-    series = [
-        depth.select("symbol", pl.lit(name).alias("name"), "ts", value.alias("value")) for name, value in values.items()
-    ]
-    return {"depth": depth, "series": pl.concat(series).cast(pl.Schema(SERIES))}
+    # Book by book, since their numbers of levels may differ.
+    books_of = depth.select(list(DEPTH)[3:])
+    figures = pl.DataFrame([book_figures(*row, depth_bp=params.depth_bp) for row in books_of.iter_rows()])
+    series = depth.select("symbol", "ts").hstack(figures).unpivot(index=["symbol", "ts"], variable_name="name")
+    return {"depth": depth, "series": series.select(*SERIES).cast(pl.Schema(SERIES))}
 
 
 def _of_log(path: Path, symbol: str, params: DepthParams) -> pl.DataFrame:

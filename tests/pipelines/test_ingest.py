@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.ingest import ingest
 from pipelines.params import section
-from pipelines.partitions import read_bars, read_series, symbols_in
+from pipelines.partitions import read_bars, read_series, symbols_in, write_part
 from pipelines.sources import BARS, SERIES, SOURCES, IngestParams
 from pipelines.sources.arch import ArchParams
 from pipelines.sources.folder import ColumnNames, FolderParams
@@ -88,6 +88,18 @@ def test_what_is_out_of_order_stays_so(tmp_path: Path) -> None:
     bars = read_bars(tmp_path / "bars")
     assert bars["volume"].to_list() == [0, 1, 2, 3, 4, 5]
     assert bars["ts"].is_null().to_list() == [True, False, False, True, False, False]
+
+
+def test_every_series_lies_in_its_own_months(tmp_path: Path) -> None:
+    """In a file that lists one name after another."""
+    days = [dt.datetime(2020, month, 5, tzinfo=dt.UTC) for month in (1, 2)]
+    rows = [("*", name, day, 1.0) for name in ("vix", "fear") for day in days]
+    write_part(pl.DataFrame(rows, schema=SERIES, orient="row"), tmp_path, "all")
+    for path in tmp_path.glob("*/*/*"):
+        frame = pl.read_parquet(path)
+        assert frame["ts"].dt.strftime("month=%Y-%m").unique().to_list() == [path.parent.name]
+        assert frame["name"].to_list() == ["vix", "fear"]
+    assert read_series(tmp_path)["name"].to_list() == ["fear", "fear", "vix", "vix"]
 
 
 def test_a_second_run_touches_nothing_and_a_change_only_its_own(tmp_path: Path) -> None:

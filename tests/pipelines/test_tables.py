@@ -32,7 +32,7 @@ def test_they_reach_features_as_series_from_the_close_of_their_bar_on() -> None:
     frame = pl.concat([bars("A"), bars("B", trades=[5, None], taker_buy_volume=[0.5, 0.25])], how="diagonal")
     series = bar_series(frame, ["taker_buy_volume", "vix"], HOUR)
     assert series["name"].unique().to_list() == ["taker_buy_volume"]
-    ts, values = series_for(series, "B", ["taker_buy_volume"])["taker_buy_volume"]
+    ts, values = series_for(series, {}, "B", ["taker_buy_volume"], HOUR)["taker_buy_volume"]
     start = int(OPEN.timestamp()) * 1_000_000
     assert ts.tolist() == [start + HOUR, start + 2 * HOUR]
     assert values.tolist() == [0.5, 0.25]

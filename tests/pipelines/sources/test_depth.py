@@ -49,7 +49,7 @@ def test_the_book_is_the_snapshot_and_what_follows(tmp_path: Path) -> None:
         spot(13, 13, 1900, asks=[["100.5", "1"]]),
         spot(14, 15, 2000, bids=[["98", "7"], ["97", "1"]], asks=[["101", "0"]]),
     )
-    (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "venue"),), 2, 1000), ())
+    (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "venue"),), 2, 1000, (10.0,)), ())
     tables = part.read()
     assert dict(tables["depth"].schema) == DEPTH
     assert dict(tables["series"].schema) == SERIES
@@ -59,7 +59,9 @@ def test_the_book_is_the_snapshot_and_what_follows(tmp_path: Path) -> None:
         ("X", "venue", at + dt.timedelta(seconds=3), [98.0, 97.0], [7.0, 1.0], [100.5, 102.0], [1.0, 4.0]),
     ]
     values = {name: value for _, name, ts, value in tables["series"].iter_rows() if ts.second == 3}
-    assert values == {"spread": pytest.approx(2 * 2.5 / 198.5), "depth_imbalance": pytest.approx(3 / 13)}
+    assert values["book_spread_bp"] == pytest.approx(1e4 * 2.5 / 99.25)
+    assert values["book_imbalance"] == pytest.approx(6 / 8)
+    assert values["book_bid_depth_10bp"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_snapshots_in_parquet(tmp_path: Path) -> None:
                for k in ("price", "size") for i in range(3)}  # fmt: skip
     stamps = [1_700_000_000_100, 1_700_000_000_900, 1_700_000_005_000]
     pl.DataFrame({"exchange_timestamp": stamps, **columns}).write_parquet(tmp_path / "a.parquet")
-    params = DepthParams((DepthFile(str(tmp_path / "a.parquet"), "X", "v"),), 2, 1000)
+    params = DepthParams((DepthFile(str(tmp_path / "a.parquet"), "X", "v"),), 2, 1000, (10.0,))
     (part,) = read_depth(params, ())
     depth = part.read()["depth"]
     assert depth["ts"].dt.epoch("ms").to_list() == [1_700_000_001_000, 1_700_000_006_000]
@@ -121,12 +123,12 @@ def test_snapshots_in_parquet(tmp_path: Path) -> None:
 
 def test_parameters_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ingest\.depth\.files: must name one or more"):
-        list(read_depth(DepthParams((), 2, 1000), ()))
+        list(read_depth(DepthParams((), 2, 1000, (10.0,)), ()))
     with pytest.raises(ValueError, match=r"ingest\.depth\.files\[0\]\.path: must be a file"):
-        list(read_depth(DepthParams((DepthFile(str(tmp_path / "no.jsonl"), "X", "v"),), 2, 1000), ()))
+        list(read_depth(DepthParams((DepthFile(str(tmp_path / "no.jsonl"), "X", "v"),), 2, 1000, (10.0,)), ()))
     for change in ((0, 1000), (10, 0)):
         with pytest.raises(ValueError, match="must lie in"):
-            DepthParams((), *change)
+            DepthParams((), *change, ())
 
 
 @pytest.mark.data(str(REAL))
@@ -155,7 +157,7 @@ def test_the_rebuilt_book_has_the_exchanges_best_prices(market: str) -> None:
 @real
 def test_real_snapshots_keep_their_hole() -> None:
     file = DepthFile(str(REAL / "hyperliquid_eth_orderbooks.parquet"), "ETH", "hyperliquid")
-    (part,) = read_depth(DepthParams((file,), 20, 1000), ())
+    (part,) = read_depth(DepthParams((file,), 20, 1000, (10.0,)), ())
     depth = part.read()["depth"]
     steps = depth["ts"].diff().drop_nulls()
     assert steps.min() == dt.timedelta(seconds=1)
