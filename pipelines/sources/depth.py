@@ -71,7 +71,7 @@ def _read(file: DepthFile, params: DepthParams) -> dict[str, pl.DataFrame]:
     depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
     # Book by book, since their numbers of levels may differ.
     books_of = depth.select(list(DEPTH)[3:])
-    figures = pl.DataFrame([book_figures(*row, depth_bp=params.depth_bp) for row in books_of.iter_rows()])
+    figures = pl.DataFrame([book_figures(bp, bq, ap, aq, params.depth_bp) for bp, bq, ap, aq in books_of.iter_rows()])
     series = depth.select("symbol", "ts").hstack(figures).unpivot(index=["symbol", "ts"], variable_name="name")
     return {"depth": depth, "series": series.select(*SERIES).cast(pl.Schema(SERIES))}
 
