@@ -38,7 +38,7 @@ def test_the_stage_writes_the_family(tmp_path: Path, bars: pl.DataFrame) -> None
     NO_SERIES.write_parquet(tmp_path / "data/checked/series.parquet")
     with small_pipeline.inside(tmp_path):
         features.main("cross")
-        table = pl.read_parquet("data/features/cross.parquet").sort("symbol", "ts")
+        table = read_family(tmp_path / "data/features/cross")
     for symbol, other in ("AB", "BA"):
         mine = table.filter(pl.col("symbol") == symbol)
         assert mine[60:].select(pl.exclude("symbol", "ts").is_finite().all()).row(0) == (True,) * (mine.width - 2)
