@@ -11,7 +11,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro walk-forward test lint bench ui sanitize build lock clean
+.PHONY: repro walk-forward test lint bench ui peers sanitize build lock clean
 .DEFAULT_GOAL := repro
 
 repro: build
@@ -50,6 +50,14 @@ bench: build
 
 ui: build
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+
+# The peers of tests/inference/test_peers.py, whose requirements clash with ours, in environments of their own.
+peers: build/peers/plain/.installed build/peers/nautilus/.installed
+
+build/peers/%/.installed: tests/peers/%.txt
+	$(PYTHON) -m venv build/peers/$*
+	build/peers/$*/bin/pip install --quiet $(PIP_FLAGS) -r $<
+	@touch $@
 
 # The engine's tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer. The base interpreter runs them, so that
 # the editable install of the virtual environment does not bring in the ordinary build.

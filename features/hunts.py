@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from features.divergence import bars_since, fading, value_when
 from features.expression import Expr, bar, constant, maximum, minimum, ratio, where
-from features.levels import LevelsParams, fractal_pivots, prior_range, round_numbers, unit, zones
+from features.levels import LevelsParams, nearest_zones, round_numbers, unit
+from features.sessions import prior_range
 from features.volatility import VolatilityParams
+from features.zones import fractal_pivots
 
 NONE = constant(0.0)  # a price that no wick reaches from the body's side
 LONG_AGO = 1_000_000
@@ -71,7 +73,8 @@ def pools(p: LevelsParams, volatility: VolatilityParams, bars: int, tolerance: f
     """
     one = unit(p, volatility)
     at = 1 if side > 0 else 0
-    zone, strength = zones(p, volatility)[at], zones(p, volatility)[2 + at]
+    nearest = nearest_zones(p, volatility)
+    zone, strength = nearest[at], nearest[2 + at]
     return [
         prior_extreme(bars, p.pivot_bars, side),
         equal_extremes(p.pivot_bars, one * tolerance, bars, side),

@@ -69,7 +69,8 @@ def build_spec(data: Mapping[str, Any]) -> _native.GraphSpec:
 class Graph:
     """A feature graph for one symbol, with its own state: call `run` again to continue where the last bars ended.
 
-    Values are NaN during warm-up and where an input is missing, in blocks and bar by bar alike.
+    Values are NaN during warm-up and where an input is missing, in blocks and bar by bar alike. For one live bar there
+    is `update(ts, open, high, low, close, volume)`, after which the outputs stand in `values`, in the order of `names`.
     """
 
     def __init__(self, data: Mapping[str, Any], symbol: str = "*") -> None:
@@ -77,11 +78,18 @@ class Graph:
         self.symbol = symbol
         self._spec = build_spec(data)
         self._graph = _native.Graph(self._spec, symbol)
+        self.update = self._graph.update
+        self.values: NDArray[np.float64] = self._graph.values
 
     @property
     def hash(self) -> str:
         """sha256 of the graph's plain data."""
         return self._spec.hash
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the outputs."""
+        return self._spec.output_names
 
     @property
     def series(self) -> list[str]:
@@ -91,7 +99,7 @@ class Graph:
     @property
     def warm_up(self) -> dict[str, int]:
         """Bars before each output can be finite."""
-        return dict(zip(self._spec.output_names, self._spec.warm_ups(), strict=True))
+        return dict(zip(self.names, self._spec.warm_ups(), strict=True))
 
     def push(self, series: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> None:
         """Values of named series to come: name → (ts µs from which each may be used, values). Raises BarError."""
@@ -111,21 +119,21 @@ class Graph:
         self.push(series or {})
         columns = (np.ascontiguousarray(bars[name], np.float64) for name in COLUMNS)
         checked = _native.Bars(np.ascontiguousarray(ts, np.int64), *columns)
-        out = np.empty((len(self._spec.output_names), len(checked)))
+        out = np.empty((len(self.names), len(checked)))
         self._graph.run(checked, 0, out)
-        return dict(zip(self._spec.output_names, out, strict=True))
+        return dict(zip(self.names, out, strict=True))
 
     def stream(self, bars: _native.Bars, block: int = 65_536) -> Iterator[tuple[int, dict[str, NDArray[np.float64]]]]:
         """The same for a long history in memory of one block: (index of the block's first bar, outputs by name).
 
         bars: checked once (`inference.replay.Bars.native`). The arrays are written over by the next block.
         """
-        memory = np.empty(len(self._spec.output_names) * block)
+        memory = np.empty(len(self.names) * block)
         for first in range(0, len(bars), block):
             n = min(block, len(bars) - first)
-            out = memory[: len(self._spec.output_names) * n].reshape(-1, n)
+            out = memory[: len(self.names) * n].reshape(-1, n)
             self._graph.run(bars, first, out)
-            yield first, dict(zip(self._spec.output_names, out, strict=True))
+            yield first, dict(zip(self.names, out, strict=True))
 
     def save(self) -> bytes:
         """The exact state."""

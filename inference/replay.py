@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,21 +11,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
 from inference.engine import Engine
+from inference.venue import Costs, Funding, Impact, Margin, Rung, check_ladder
 
-Mode = Literal["pessimistic", "adaptive"]
-_MODES = {"pessimistic": 0, "adaptive": 1}
+__all__ = ["Bars", "Conditions", "Costs", "Entries", "Ledger", "Mode", "replay_engine", "replay_levels"]
 
-REASON_NAMES = ("open", "stop", "target", "time")
+Mode = Literal["pessimistic", "adaptive", "detail"]
+_MODES = {"pessimistic": 0, "adaptive": 1, "detail": 2}
 
-# mirrors `struct Trade` in native/replay.hpp; prices and results per unit of quantity
+REASON_NAMES = ("open", "stop", "target", "time", "liquidation", "emergency")
+EVENT_NAMES = ("entry", "stop_moved", "funding", "exit")
+
+# mirrors `struct Trade` in native/trade.hpp; prices and results per unit of quantity
 TRADE = np.dtype(
     [(name, np.int64) for name in ("entry", "entry_index", "exit_index", "entry_ts", "exit_ts")]
     + [(name, np.float64) for name in ("entry_price", "fill_price", "exit_price", "intended_price", "stop_distance")]
     + [(name, np.float64) for name in ("pnl", "r", "mae", "mfe", "horizon_mae", "horizon_mfe", "horizon_pnl")]
-    + [(name, np.float64) for name in ("beyond", "target_r", "stop_at_exit")]
+    + [(name, np.float64) for name in ("beyond", "target_r", "stop_at_exit", "funding")]
     + [("side", np.int8)]
-    + [(name, np.uint8) for name in ("reason", "premature", "gap", "reached_2r", "fallback")]
-    + [("padding", np.uint8, (2,))]
+    + [(name, np.uint8) for name in ("reason", "premature", "gap", "reached_2r", "fallback", "touched_both", "legs")]
+)
+
+# mirrors `struct Event`: fraction of the first quantity; price after costs, the new stop, or the mark of a funding
+# stamp; pnl per unit of the first quantity; at_open: at the bar's open, before anything inside it
+EVENT = np.dtype(
+    [(name, np.int64) for name in ("entry", "index", "ts")]
+    + [(name, np.float64) for name in ("fraction", "price", "pnl")]
+    + [(name, np.uint8) for name in ("kind", "reason", "at_open")]
+    + [("padding", np.uint8, (5,))]
 )
 
 
@@ -73,20 +85,83 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """Fractions of price: taker fee and slippage on market fills, maker fee on targets."""
+class Conditions:
+    """What a replay takes into account beyond the bars; every part may be absent.
 
-    taker_fee: float = 0.0
-    maker_fee: float = 0.0
-    slippage: float = 0.0
+    detail: bars of a lower timeframe (or trades, as bars of one price), needed by the mode detail. rejected: per bar,
+    whether the venue refuses protective orders sent at its open.
+    """
+
+    detail: Bars | None = None
+    impact: Impact | None = None
+    margin: Margin | None = None
+    funding: Funding | None = None
+    rejected: ArrayLike | None = None
+    ladder: Sequence[Rung] = ()
 
 
-def _native_costs(costs: Costs) -> _native.Costs:
-    return _native.Costs(costs.taker_fee, costs.maker_fee, costs.slippage)
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Trades (TRADE rows, in the entries' order) and what happened to them (EVENT rows, by trade and time)."""
+
+    trades: NDArray[np.void]
+    events: NDArray[np.void]
+
+    @property
+    def legs(self) -> NDArray[np.void]:
+        """The exits alone; their fractions sum to 1 in each trade."""
+        legs: NDArray[np.void] = self.events[self.events["kind"] == EVENT_NAMES.index("exit")]
+        return legs
 
 
-def _per_bar(bars: Bars, values: ArrayLike) -> NDArray[np.float64]:
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float64), bars.ts.shape))
+def _per_bar(name: str, bars: Bars, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float64), bars.ts.shape))
+    except ValueError:
+        shape = np.shape(values)
+        raise ValueError(
+            f"{name}: must be one number, or one per bar ({len(bars.ts)}), was {shape}; align it"
+        ) from None
+
+
+def _terms(
+    bars: Bars, index: NDArray[np.int64], costs: Costs, mode: Mode, conditions: Conditions, record: bool
+) -> _native.Terms:
+    if mode not in _MODES:
+        raise ValueError(f"mode: must be one of {', '.join(_MODES)}, was {mode!r}; choose one")
+    if (mode == "detail") != (conditions.detail is not None):
+        raise ValueError(f"detail: goes with the mode detail, was mode {mode!r}; pass both or neither")
+    none, times = np.empty(0), np.empty(0, np.int64)
+    sigma = volume = none
+    if conditions.impact is not None:
+        sigma = _per_bar("impact.sigma", bars, conditions.impact.sigma)
+        volume = _per_bar("impact.volume", bars, conditions.impact.volume)
+        first = int(index[0]) + 1 if len(index) else len(bars.ts)
+        for name, values in (("sigma", sigma), ("volume", volume)):
+            if not (np.isfinite(values[first:]) & (values[first:] > 0.0)).all():
+                raise ValueError(
+                    f"impact.{name}: must be above 0 from the first entry on, was {np.min(values[first:])}; "
+                    "use a mean over several bars"
+                )
+    impact = (conditions.impact.coefficient, conditions.impact.notional) if conditions.impact else (0.0, 0.0)
+    rejected = np.empty(0, np.uint8)
+    if conditions.rejected is not None:
+        rejected = np.ascontiguousarray(_per_bar("rejected", bars, conditions.rejected) != 0.0).view(np.uint8)
+    margin, funding = conditions.margin, conditions.funding
+    return _native.Terms(
+        _native.Costs(costs.taker_fee, costs.maker_fee, costs.slippage),
+        _MODES[mode],
+        (conditions.detail or Bars(bars.symbol, times, none, none, none, none, none)).native(),
+        impact,
+        sigma,
+        volume,
+        (margin.leverage, margin.maintenance, margin.fee) if margin else (0.0, 0.0, 0.0),
+        np.ascontiguousarray(funding.ts, np.int64) if funding else times,
+        np.ascontiguousarray(funding.rate, np.float64) if funding else none,
+        rejected,
+        check_ladder(conditions.ladder),
+        record,
+    )
 
 
 def replay_levels(
@@ -98,19 +173,56 @@ def replay_levels(
     horizon: int,
     costs: Costs,
     mode: Mode = "pessimistic",
+    conditions: Conditions = Conditions(),
 ) -> NDArray[np.void]:
     """Trades (TRADE rows, in the entries' order) of a policy given as per-bar distances in price units (NaN: none).
 
     Stop and target are set from the fill with the signal bar's distances; the trail follows the extreme since entry at
     the distance of the bar just closed, and holds from the next bar. Closed `horizon` bars after the signal at the
-    latest.
+    latest. An entry in whose whole horizon nothing trades gives no row.
     """
+    distances = (stop_distance, target_distance, trail_distance)
+    return _levels(bars, entries, distances, horizon, costs, mode, conditions, record=False).trades
+
+
+def ledger_levels(
+    bars: Bars,
+    entries: Entries,
+    stop_distance: ArrayLike,
+    target_distance: ArrayLike,
+    trail_distance: ArrayLike,
+    horizon: int,
+    costs: Costs,
+    mode: Mode = "pessimistic",
+    conditions: Conditions = Conditions(),
+) -> Ledger:
+    """replay_levels with the events of each trade: entry, moves of the stop, funding, exits."""
+    distances = (stop_distance, target_distance, trail_distance)
+    return _levels(bars, entries, distances, horizon, costs, mode, conditions, record=True)
+
+
+def _levels(
+    bars: Bars,
+    entries: Entries,
+    distances: tuple[ArrayLike, ArrayLike, ArrayLike],
+    horizon: int,
+    costs: Costs,
+    mode: Mode,
+    conditions: Conditions,
+    record: bool,
+) -> Ledger:
     index, side = entries.checked(bars)
-    stop, target, trail = (_per_bar(bars, values) for values in (stop_distance, target_distance, trail_distance))
-    raw = _native.replay_table(
-        bars.native(), index, side, stop, target, trail, horizon, _native_costs(costs), _MODES[mode]
-    )
-    return np.asarray(raw).view(TRADE)
+    names = ("stop_distance", "target_distance", "trail_distance")
+    stop, target, trail = (_per_bar(name, bars, values) for name, values in zip(names, distances, strict=True))
+    for rung in conditions.ladder:
+        if rung.stop_r is not None and (rung.stop_r * stop[index] >= rung.target * target[index]).any():
+            raise ValueError(
+                f"ladder.stop_r: must leave the stop on the losing side of its target, was {rung.stop_r}; "
+                "0 is breakeven"
+            )
+    terms = _terms(bars, index, costs, mode, conditions, record)
+    trades, events = _native.replay_table(bars.native(), index, side, stop, target, trail, horizon, terms)
+    return Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT))
 
 
 def replay_engine(
@@ -122,17 +234,50 @@ def replay_engine(
     series: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     equity: float = 100_000.0,
     notional: float = 10_000.0,
+    conditions: Conditions = Conditions(),
 ) -> NDArray[np.void]:
     """Trades of the engine's own decisions at each bar's close, from a fresh graph; its live state is not touched.
 
-    Every trade has the same `notional`; the limit per trade acts against `equity`; open risk is not summed here.
+    Every trade has the same `notional`; the limit per trade acts against `equity`; open risk is not summed here (see
+    inference/portfolio.py).
     """
+    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, record=False).trades
+
+
+def ledger_engine(
+    engine: Engine,
+    bars: Bars,
+    entries: Entries,
+    costs: Costs,
+    mode: Mode = "pessimistic",
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    equity: float = 100_000.0,
+    notional: float = 10_000.0,
+    conditions: Conditions = Conditions(),
+) -> Ledger:
+    """replay_engine with the events of each trade."""
+    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, record=True)
+
+
+def _engine(
+    engine: Engine,
+    bars: Bars,
+    entries: Entries,
+    costs: Costs,
+    mode: Mode,
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]] | None,
+    equity: float,
+    notional: float,
+    conditions: Conditions,
+    record: bool,
+) -> Ledger:
     index, side = entries.checked(bars)
     graph = _native.Graph(engine.spec, bars.symbol)
     for name, (times, values) in (series or {}).items():
         graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
     tick = float(engine.stop_manifest["policy"]["risk"]["tick"])
-    raw = _native.replay_model(
-        engine.model, graph, bars.native(), index, side, equity, notional, tick, _native_costs(costs), _MODES[mode]
+    terms = _terms(bars, index, costs, mode, conditions, record)
+    trades, events = _native.replay_model(
+        engine.model, graph, bars.native(), index, side, equity, notional, tick, terms
     )
-    return np.asarray(raw).view(TRADE)
+    return Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT))

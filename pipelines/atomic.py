@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +37,26 @@ def write_parquet(frame: pl.DataFrame, path: str | Path) -> None:
 def write_csv(frame: pl.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, times in ISO 8601."""
     write_file(frame.write_csv, path)
+
+
+@contextmanager
+def fresh_folder(path: str | Path) -> Iterator[Path]:
+    """A new folder beside `path` that takes its place when the block ends well; an error leaves `path` as it was."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    try:
+        yield fresh
+        os.chmod(fresh, 0o777 & ~_umask())
+        old = fresh.with_suffix(".old")
+        if path.exists():
+            os.rename(path, old)
+        os.rename(fresh, path)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    _sync_folder(path.parent)
 
 
 def write_file(write: Callable[[BinaryIO], object], path: str | Path) -> None:

@@ -182,5 +182,5 @@ def to_frame(trades: npt.NDArray[np.void], market: Market) -> pl.DataFrame:
         pl.col("entry_ts", "exit_ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         pl.col(pl.Float64).fill_nan(None),
         pl.col("reason").replace_strict(reasons, return_dtype=pl.String),
-        pl.col("premature", "gap", "reached_2r", "fallback").cast(pl.Boolean),
+        pl.col("premature", "gap", "reached_2r", "fallback", "touched_both").cast(pl.Boolean),
     ).select("id", "symbol", *names)

@@ -5,15 +5,18 @@ Nothing is repaired: a finding refuses the data, drops its rows, or is only mark
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from pipelines.atomic import write_json, write_parquet
+from pipelines.atomic import fresh_folder, write_json, write_parquet
 from pipelines.params import section
-from pipelines.sources.tables import Tables
+from pipelines.partitions import read_bars, read_series, symbols_in, write_part
+from pipelines.sources.tables import BARS, SERIES, Tables
 
 Rule = Literal["refuse", "drop", "mark"]
 MarkRule = Literal["refuse", "mark"]
@@ -68,12 +71,16 @@ class CheckParams:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of finding in one table: the rows that show it, and the rule that applied."""
+    """One kind of finding in one table: the rows that show it, their number, and the rule that applied.
+
+    Findings that were put together keep the first REPORTED_ROWS rows only.
+    """
 
     table: str
     name: str
     rule: str
     rows: pl.DataFrame
+    count: int
 
     def to_data(self) -> dict[str, Any]:
         """For the report: the number of rows and the first of them."""
@@ -88,7 +95,7 @@ class Finding:
             "table": self.table,
             "finding": self.name,
             "rule": self.rule,
-            "count": self.rows.height,
+            "count": self.count,
             "rows": shown.to_dicts(),
         }
 
@@ -142,7 +149,7 @@ def refusal(findings: list[Finding]) -> str:
         if found.rule == "refuse":
             row = found.rows.row(0, named=True)
             lines.append(
-                f"check.{found.table}.{found.name}: must not occur, was in {found.rows.height} rows, the first "
+                f"check.{found.table}.{found.name}: must not occur, was in {found.count} rows, the first "
                 f"{row['symbol']} {row['ts']}; mend the source, or set the rule to drop or mark in params.yaml"
             )
     return "\n".join(lines)
@@ -158,35 +165,61 @@ def _apply(
         rule = getattr(rules, field.name)
         rows = flags.filter(f"is_{field.name}").select("row", *frame.columns)
         if rows.height:
-            findings.append(Finding(table, field.name, rule, rows))
+            findings.append(Finding(table, field.name, rule, rows, rows.height))
         if rule == "drop":
             flags = flags.with_columns(pl.col("dropped") | pl.col(f"is_{field.name}"))
     return flags.filter(~pl.col("dropped")).select(frame.columns), findings
 
 
-def report(before: Tables, after: Tables, findings: list[Finding]) -> dict[str, Any]:
+def merged(findings: list[Finding]) -> list[Finding]:
+    """Findings of several symbols put together by table and name, in the order of the rules."""
+    order = [("bars", field.name) for field in fields(BarRules)] + [
+        ("series", field.name) for field in fields(SeriesRules)
+    ]
+    found = []
+    for key in order:
+        same = [each for each in findings if (each.table, each.name) == key]
+        if same:
+            rows = pl.concat([each.rows.head(REPORTED_ROWS) for each in same], how="diagonal").head(REPORTED_ROWS)
+            found.append(Finding(*key, same[0].rule, rows, sum(each.count for each in same)))
+    return found
+
+
+def report(counts: dict[str, dict[str, int]], findings: list[Finding]) -> dict[str, Any]:
     """Plain data: how many rows came and stayed, every finding with its rule and rows."""
-    return {
-        "bars": {"ingested": before.bars.height, "kept": after.bars.height},
-        "series": {"ingested": before.series.height, "kept": after.series.height},
-        "findings": [found.to_data() for found in findings],
-        "reported_rows_at_most": REPORTED_ROWS,
-    }
+    found = [each.to_data() for each in findings]
+    return {**counts, "findings": found, "reported_rows_at_most": REPORTED_ROWS}
+
+
+def check_folder(source: Path, target: Path, params: CheckParams) -> tuple[dict[str, dict[str, int]], list[Finding]]:
+    """Check the tables under `source`, one symbol in memory at a time, and write what is kept to `target`."""
+    counts = {name: {"ingested": 0, "kept": 0} for name in ("bars", "series")}
+    findings: list[Finding] = []
+    none = pl.DataFrame(schema=BARS), pl.DataFrame(schema=SERIES)
+    series = read_series(source / "series")
+    inputs = (Tables(read_bars(source / "bars", [symbol]), none[1]) for symbol in symbols_in(source / "bars"))
+    for before in itertools.chain(inputs, [Tables(none[0], series)]):
+        after, found = check(before, params)
+        findings = merged(findings + found)
+        for name in counts:
+            counts[name]["ingested"] += getattr(before, name).height
+            counts[name]["kept"] += getattr(after, name).height
+        write_part(after.bars, target / "bars", "checked")
+    write_parquet(after.series, target / "series.parquet")
+    return counts, findings
 
 
 def main() -> None:
     """Run the stage; the report is written before a refusal, so that it can be read."""
     params = section("check", CheckParams)
-    before = Tables(pl.read_parquet("data/bars.parquet"), pl.read_parquet("data/series.parquet"))
-    after, findings = check(before, params)
-    write_json(report(before, after, findings), "artifacts/check.json")
-    for found in findings:
-        print(f"{found.table}.{found.name}: {found.rows.height:,} rows, {found.rule}")
-    message = refusal(findings)
-    if message:
-        raise ValueError(f"{message}\nall rows: artifacts/check.json")
-    write_parquet(after.bars, "data/checked/bars.parquet")
-    write_parquet(after.series, "data/checked/series.parquet")
+    with fresh_folder("data/checked") as folder:
+        counts, findings = check_folder(Path("data"), folder, params)
+        write_json(report(counts, findings), "artifacts/check.json")
+        for found in findings:
+            print(f"{found.table}.{found.name}: {found.count:,} rows, {found.rule}")
+        message = refusal(findings)
+        if message:
+            raise ValueError(f"{message}\nall rows: artifacts/check.json")
 
 
 if __name__ == "__main__":

@@ -22,10 +22,13 @@ from pipelines.entries import EntryParams, find_entries
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
+from pipelines.partitions import read_bars
 from pipelines.replays import EQUITY, markets, replay_all, sweep
 from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
+from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
+from pipelines.tables import bar_series
 
 FOLDER, TRAINED = Path("artifacts/evaluate"), Path("artifacts/train")
 
@@ -74,8 +77,7 @@ def main() -> None:
     params = section("evaluate", EvaluateParams)
     cut, horizon = section("split", SplitParams), section("labels", LabelParams).horizon_bars
     costs = Costs(params.costs.taker_fee, params.costs.maker_fee, params.costs.slippage)
-    bars = pl.read_parquet("data/checked/bars.parquet")
-    series = pl.read_parquet("data/checked/series.parquet")
+    bars = read_bars()
     volatility = read_family(Path("data/features/volatility"), ["atr", "garch_sigma"])
     entries = find_entries(bars, params.entries)
     training, test = (markets(bars, volatility, entries, cut, part, horizon) for part in ("train", "test"))
@@ -83,6 +85,8 @@ def main() -> None:
         if sum(len(market.ids) for market in side) < 2:
             raise ValueError(f"evaluate.entries: must give two or more in {name}, was fewer; change the rule or file")
     engine = Engine.load("artifacts/exports/stop.pt", "artifacts/exports/exit.pt", equity=EQUITY)
+    own = bar_series(bars, list(OPTIONAL), engine.stop_manifest["bar_interval_us"])
+    series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
 
     chosen, trials = sweep(training, params.baselines, horizon, costs)
     trades = replay_all(

@@ -19,8 +19,9 @@ from inference import Graph
 from inference.replay import Bars
 from pipelines.atomic import write_file, write_json
 from pipelines.params import section
+from pipelines.partitions import read_bars
 from pipelines.splits import SplitParams
-from pipelines.tables import Series, bar_interval_us, bars_by_symbol, series_for
+from pipelines.tables import Series, bar_interval_us, bar_series, bars_by_symbol, series_for
 
 
 def training_returns(bars: dict[str, Bars], split: SplitParams) -> Returns:
@@ -55,11 +56,12 @@ def main(family: str) -> None:
     if family not in FAMILIES:
         raise ValueError(f"family: must be one of {', '.join(FAMILIES)}, was {family!r}; name one of them")
     params, split = section("features", FeatureParams), section("split", SplitParams)
-    bars = bars_by_symbol(pl.read_parquet("data/checked/bars.parquet"))
-    series = pl.read_parquet("data/checked/series.parquet")
+    table = read_bars()
+    bars = bars_by_symbol(table)
     interval = bar_interval_us(bars)
     graph = FAMILIES[family].graph(params, training_returns(bars, split), interval)
     names = Graph(graph).series
+    series = pl.concat([pl.read_parquet("data/checked/series.parquet"), bar_series(table, names, interval)])
     folder = Path("data/features") / family
 
     def run(each: Bars) -> None:

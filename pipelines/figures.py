@@ -106,6 +106,9 @@ def fills() -> tuple[Figure, ...]:
         Figure("slippage_targets", "Slippage on targets", "%", _when(AT_TARGET, slip), AT_TARGET, "lower", 0.001),
         Figure("gap_rate", "Stop-outs filled at a gap", "%", STOPPED & pl.col("gap"), STOPPED, "neither"),
         Figure("ambiguity_rate", "Exits that depend on the fill mode", "%", pl.col("ambiguous"), ONE, "neither"),
+        Figure(
+            "touched_both_rate", "Exit bars with stop and target inside", "%", pl.col("touched_both"), ONE, "neither"
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,10 @@ from typing import Any
 import polars as pl
 
 from pipelines.atomic import write_parquet, write_text
+from pipelines.partitions import read_bars, write_part
 from pipelines.splits import SplitParams
 
 ROOT = Path(__file__).parents[1]
-TABLES = ("bars", "series")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> 
     mine["split"] = {key: value if isinstance(value, int) else str(value) for key, value in asdict(fold.cut).items()}
     for net in ("stop", "exit"):
         mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
-    data = {name: hashlib.sha256((checked / f"{name}.parquet").read_bytes()).hexdigest() for name in TABLES}
+    data = _digest(sorted(checked.rglob("*.parquet")), checked)
     span = [str(fold.begin), str(fold.end)]
     computed = {
         name: value for name, value in mine.items() if name not in ("walk_forward", "register", "ingest", "check")
@@ -88,13 +88,12 @@ def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> 
     if folder.exists() and (folder / "key.json").exists() and (folder / "key.json").read_text() == key:
         return not (folder / "done").exists()
     shutil.rmtree(folder, ignore_errors=True)
-    inside = pl.col("ts") < pl.lit(fold.end).cast(pl.Datetime("us", "UTC"))
-    for name in TABLES:
-        late = pl.lit(True)
-        if fold.begin is not None and name == "bars":
-            late = pl.col("ts") >= pl.lit(fold.begin).cast(pl.Datetime("us", "UTC"))
-        table = pl.read_parquet(checked / f"{name}.parquet").filter(inside & late)
-        write_parquet(table, folder / f"data/checked/{name}.parquet")
+    end = pl.lit(fold.end).cast(pl.Datetime("us", "UTC"))
+    bars, series = read_bars(checked / "bars"), pl.read_parquet(checked / "series.parquet")
+    if fold.begin is not None:
+        bars = bars.filter(pl.col("ts") >= pl.lit(fold.begin).cast(pl.Datetime("us", "UTC")))
+    write_part(bars.filter(pl.col("ts") < end), folder / "data/checked/bars", "fold")
+    write_parquet(series.filter(pl.col("ts") < end), folder / "data/checked/series.parquet")
     # JSON is YAML.
     write_text(json.dumps(mine, indent=1), folder / "params.yaml")
     write_text(key, folder / "key.json")
@@ -103,13 +102,16 @@ def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> 
 
 @cache
 def code_digest() -> str:
-    """Digest of the code that a fold runs: Python files of the rooms and the compiled module."""
+    """Digest of the code that a fold runs: the rooms' sources, and the compiled module."""
+    rooms = ("pipelines", "models", "features", "inference")
+    paths = (path for room in rooms for kind in ("py", "so", "hpp", "cpp") for path in (ROOT / room).rglob(f"*.{kind}"))
+    return _digest(sorted(paths), ROOT)
+
+
+def _digest(paths: Iterable[Path], root: Path) -> str:
     digest = hashlib.sha256()
-    for path in _code():
-        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    for path in paths:
+        digest.update(f"{path.relative_to(root)}\n{path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _code() -> Iterator[Path]:
-    for room in ("pipelines", "models", "features", "inference"):
-        yield from sorted(p for suffix in ("py", "so", "hpp", "cpp") for p in (ROOT / room).rglob(f"*.{suffix}"))

@@ -1,46 +1,175 @@
-"""Stage ingest: the chosen source's bars and series into data/, as they are; the check stage judges them."""
+"""Stage ingest: the chosen sources' tables into data/, as they are; the check stage judges them.
+
+Sources are read part by part, so that memory holds one part. data/ingest.jsonl is the manifest: which part, of which
+fingerprint, wrote which files. A part that has not changed is not read again; a killed run goes on where it was.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
+from tqdm import tqdm  # type: ignore[import-untyped]
 
-from pipelines.atomic import write_parquet
+from pipelines.atomic import write_text
 from pipelines.params import section
-from pipelines.sources import BARS, SERIES, SOURCES, IngestParams, Tables
+from pipelines.partitions import read_bars, symbol_folder, symbols_in, write_part
+from pipelines.sources import SCHEMAS, IngestParams, Part, check_columns, parts_of
 
 __all__ = ["IngestParams", "ingest", "main"]
 
+MANIFEST = "ingest.jsonl"
+CODE = Path(__file__).parent
 
-def ingest(params: IngestParams) -> Tables:
-    """Read the source; rows grouped by symbol (series: and name) but in the source's own order in time.
 
-    Sorting by time here would hide a source that is out of order.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A part that is in the tables: its fingerprint, and its files under data/ with rows and SHA-256."""
+
+    key: str
+    fingerprint: str
+    files: dict[str, tuple[int, str]]
+
+    def line(self) -> str:
+        """As it stands in the manifest."""
+        return (
+            json.dumps({"key": self.key, "fingerprint": self.fingerprint, "files": self.files}, sort_keys=True) + "\n"
+        )
+
+
+def ingest(params: IngestParams, folder: Path = Path("data")) -> list[str]:
+    """Bring the tables under `folder` up to date with the sources; returns the keys of the parts that were read.
+
+    Raises ValueError where a source cannot be read, or a wanted symbol is in none of them; parts that are done stay.
     """
-    tables = SOURCES[params.source](params)
-    for name, frame, schema in (("bars", tables.bars, BARS), ("series", tables.series, SERIES)):
-        if dict(frame.schema) != dict(schema):
-            raise ValueError(f"ingest.source: {params.source} must bring {name} as {schema}, was {dict(frame.schema)}")
-    if tables.bars.is_empty():
-        raise ValueError(f"ingest.source: {params.source} must bring at least one bar, was empty; look at the source")
-    return Tables(
-        tables.bars.sort("symbol", maintain_order=True, nulls_last=True),
-        tables.series.sort("symbol", "name", maintain_order=True, nulls_last=True),
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _known(folder)
+    code = _code()
+    parts = _unique(part for part in parts_of(params) if _wanted(part, params))
+    read = []
+    with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
+        for part in tqdm(parts, desc="ingest", unit="part", disable=None):
+            stamp = _stamp(part, params, code)
+            done = known.get(part.key)
+            if done is None or done.fingerprint != stamp or not _intact(done, folder):
+                known[part.key] = _take(part, stamp, params, folder)
+                manifest.write(known[part.key].line())
+                manifest.flush()
+                read.append(part.key)
+    wanted = {part.key for part in parts}
+    current = sorted((done for done in known.values() if done.key in wanted), key=lambda done: done.key)
+    _complete(current, params)
+    _sweep(folder, {file for done in current for file in done.files})
+    write_text("".join(done.line() for done in current), folder / MANIFEST)
+    return read
+
+
+def _wanted(part: Part, params: IngestParams) -> bool:
+    return part.symbol in (None, "*") or not params.symbols or part.symbol in params.symbols
+
+
+def _unique(parts: Iterable[Part]) -> list[Part]:
+    found: dict[str, Part] = {}
+    for part in parts:
+        if part.key in found:
+            raise ValueError(f"ingest.sources: parts must have different names, was {part.key!r} twice; rename a file")
+        found[part.key] = part
+    return list(found.values())
+
+
+def _code() -> str:
+    # What reads differently must not pass for unchanged.
+    book = CODE.parent / "inference"
+    own = sorted([CODE / "ingest.py", CODE / "partitions.py", *(CODE / "sources").glob("*.py")])
+    # The figures of books come from the engine's own code; an installed package has no sources of it.
+    files = [*own, *(path for path in (book / "book.py", book / "native" / "book.hpp") if path.exists())]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def _stamp(part: Part, params: IngestParams, code: str) -> str:
+    filtered = params.symbols if part.symbol is None else ()
+    return hashlib.sha256(json.dumps([part.fingerprint, code, filtered]).encode()).hexdigest()
+
+
+def _known(folder: Path) -> dict[str, Done]:
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}
+    known = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            files = {str(name): (int(rows), str(digest)) for name, (rows, digest) in row["files"].items()}
+            known[row["key"]] = Done(row["key"], row["fingerprint"], files)
+        except (ValueError, KeyError, TypeError):
+            # A kill tore the line: its part is read again.
+            continue
+    # The torn line must not swallow what is appended behind it.
+    write_text("".join(done.line() for done in known.values()), path)
+    return known
+
+
+def _intact(done: Done, folder: Path) -> bool:
+    return all(
+        (folder / file).is_file() and _digest(folder / file) == digest for file, (_, digest) in done.files.items()
     )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _take(part: Part, stamp: str, params: IngestParams, folder: Path) -> Done:
+    files: dict[str, tuple[int, str]] = {}
+    for name, frame in part.read().items():
+        check_columns(name, frame, part.key)
+        if params.symbols:
+            # A row without a symbol stays, for the check to judge.
+            frame = frame.filter(pl.col("symbol").is_in([*params.symbols, "*"]) | pl.col("symbol").is_null())
+        for place, rows in write_part(frame, folder / name, part.key).items():
+            files[str(Path(name) / place)] = rows, _digest(folder / name / place)
+    return Done(part.key, stamp, files)
+
+
+def _complete(current: list[Done], params: IngestParams) -> None:
+    bars = {Path(file).parts[1] for done in current for file in done.files if file.startswith("bars/")}
+    if not bars and not params.symbols:
+        raise ValueError(
+            f"ingest.sources: must bring at least one bar, was {list(params.sources)} without any; look at the sources"
+        )
+    missing = [symbol for symbol in params.symbols if symbol_folder(symbol) not in bars]
+    if missing:
+        raise ValueError(
+            f"ingest.symbols: must be in one of the sources {list(params.sources)}, was {missing!r}; mend the names"
+        )
+
+
+def _sweep(folder: Path, files: set[str]) -> None:
+    """Removes what no current part has written: parts that left the sources, and what a kill left half done."""
+    for name in SCHEMAS:
+        (folder / name).mkdir(exist_ok=True)
+        for path in (folder / name).glob("symbol=*/month=*/*"):
+            if str(path.relative_to(folder)) not in files:
+                path.unlink()
+        for path in sorted((folder / name).rglob("*"), reverse=True):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
 
 def main() -> None:
     """Run the stage."""
     params = section("ingest", IngestParams)
-    tables = ingest(params)
-    write_parquet(tables.bars, "data/bars.parquet")
-    write_parquet(tables.series, "data/series.parquet")
-    counts = tables.bars.group_by("symbol").agg(
-        pl.len(), pl.col("ts").min().alias("first"), pl.col("ts").max().alias("last")
-    )
-    for row in counts.sort("symbol").iter_rows(named=True):
-        print(f"{row['symbol']}: {row['len']:,} bars, {row['first']:%Y-%m-%d} to {row['last']:%Y-%m-%d}")
+    read = ingest(params)
+    for symbol in symbols_in("data/bars"):
+        days = read_bars("data/bars", [symbol])["ts"].dt.date()
+        print(f"{symbol}: {len(days):,} bars, {days.min()!s} to {days.max()!s}")
+    print(f"ingest: {len(read):,} parts read, the others are as they were")
 
 
 if __name__ == "__main__":

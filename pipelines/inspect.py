@@ -25,11 +25,12 @@ from pipelines.feature_statistics import correlations, distributions
 from pipelines.inspect_page import Findings, render, strongest
 from pipelines.overlays import Span, lead_bars
 from pipelines.params import section
+from pipelines.partitions import read_bars, symbols_in
 from pipelines.splits import SplitParams
 
 DEFAULT_BARS = 250
 MAX_BARS = 800  # more candles than a screen has columns only make the page heavy
-BARS = Path("data/checked/bars.parquet")
+BARS = Path("data/checked/bars")
 LABELS = Path("data/labels.parquet")
 TRADES = Path("artifacts/evaluate/trades.parquet")
 
@@ -51,10 +52,13 @@ def features_of(family: str, symbol: str) -> tuple[pl.LazyFrame, dict[str, int]]
 
 def load_span(symbol: str, begin: dt.datetime | None, end: dt.datetime | None, lead: int) -> Span:
     """The span's bars with all features, and up to `lead` rows before. Raises ValueError for an impossible one."""
-    times = scan(BARS, symbol).select("ts").collect(engine="streaming")["ts"].sort()
-    if times.is_empty():
-        known = pl.scan_parquet(BARS).select(pl.col("symbol").unique().sort()).collect()["symbol"].to_list()
-        raise ValueError(f"symbol: must be one of {', '.join(known)}, was {symbol!r}; name one, or ingest it")
+    if not BARS.exists():
+        raise ValueError(f"{BARS}: must exist, was missing; run `dvc repro`")
+    if symbol not in symbols_in(BARS):
+        known = ", ".join(symbols_in(BARS))
+        raise ValueError(f"symbol: must be one of {known}, was {symbol!r}; name one, or ingest it")
+    bars = read_bars(BARS, [symbol]).sort("ts")
+    times = bars["ts"]
     first = 0 if begin is None else int(times.search_sorted(begin, "left"))
     after = len(times) if end is None else int(times.search_sorted(end, "left"))
     if begin is None:
@@ -70,7 +74,7 @@ def load_span(symbol: str, begin: dt.datetime | None, end: dt.datetime | None, l
         )
     start = max(0, first - lead)
     inside = pl.col("ts").is_between(times[start], times[after - 1])
-    frame = scan(BARS, symbol).filter(inside).collect(engine="streaming").sort("ts")
+    frame = bars.filter(inside)
     for family in FAMILIES:
         table, _ = features_of(family, symbol)
         part = table.filter(inside).drop("symbol").collect(engine="streaming")
@@ -109,11 +113,11 @@ def printed(findings: Findings, count: int = 12) -> Table:
     """The features that move most with a label, for the terminal."""
     table = Table(title="Features by their strongest rank correlation with a label", title_justify="left")
     table.add_column("feature", no_wrap=True)
-    for name in ("missing", "p1", "p50", "p99", "KS train", "KS later", "mae", "mfe", "final"):
+    for name in ("missing", "median", "KS train", "KS later", "mae", "mfe", "final"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in strongest(findings).head(count).iter_rows(named=True):
         cells = [row["feature"], f"{100 * row['missing']:.1f} %"]
-        cells += ["–" if row[c] is None else f"{row[c]:.3g}" for c in ("p1", "p50", "p99")]
+        cells.append("–" if row["p50"] is None else f"{row['p50']:.3g}")
         cells += ["–" if row[c] is None else f"{row[c]:.2f}" for c in ("ks_train", "ks_later")]
         for label in ("mae", "mfe", "final"):
             rho, se = row[f"{label}_rho"], row[f"{label}_se"]

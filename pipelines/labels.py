@@ -13,6 +13,7 @@ from features.store import read_family
 from inference.replay import Bars
 from pipelines.atomic import write_parquet
 from pipelines.params import section
+from pipelines.partitions import read_bars
 from pipelines.tables import bar_interval_us, bars_by_symbol
 
 STATE = ("age_fraction", "unrealised", "peak", "trough")
@@ -50,9 +51,9 @@ def label_frame(bars: Bars, sigma: np.ndarray, params: LabelParams, interval_us:
 
 
 def main() -> None:
-    """Reads data/checked/bars.parquet and the volatility family, writes data/labels.parquet."""
+    """Reads data/checked/bars and the volatility family, writes data/labels.parquet."""
     params = section("labels", LabelParams)
-    bars = bars_by_symbol(pl.read_parquet("data/checked/bars.parquet"))
+    bars = bars_by_symbol(read_bars())
     volatility = read_family(Path("data/features/volatility"), ["sigma"])
     interval = bar_interval_us(bars)
     frames = []

@@ -5,7 +5,7 @@ All of it comes from the feature tables, or from the engine's own kernels where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from features.exhaustion import ExhaustionParams
 from features.graph import to_data
-from features.levels import LevelsParams, fractal_pivots, profile
+from features.levels import LevelsParams
+from features.profile import profile
+from features.zones import fractal_pivots
 from inference import Graph
 
 DIVERGENCES = ("rsi_divergence", "rsi_hidden_divergence", "macd_divergence", "macd_hidden_divergence")
 _PRICES = ("open", "high", "low", "close")
 _PROFILE_POINTS = 72
-_PROFILE_WARM_UP = 19  # of the volume that `features.levels.profile` feeds its kernel
+_PROFILE_WARM_UP = 19  # of the volume that `features.profile` feeds its kernel
 _NOTHING = 1e-12  # a volume that no bin shows
 
 
@@ -67,7 +69,7 @@ def volume_profile(bars: pl.DataFrame, p: LevelsParams, interval_us: int) -> pl.
     if bars.height < needed:
         return None
     window = bars.tail(needed)
-    *_, density = profile(replace(p, profile_bars=p.profile_bars + 1))
+    density = profile(p.profile_bars + 1, p.profile_bins, p.value_share, p.node_bins).density
     graph = Graph(to_data({"density": density}, [], interval_us))
     _run(graph, window)
     state, counted = graph.save(), window.tail(p.profile_bars)

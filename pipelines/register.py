@@ -18,7 +18,10 @@ from models.registry import RegisterParams, Verdict, Version, champion, gate, pa
 from models.tracking import log_files
 from pipelines.atomic import write_json
 from pipelines.params import section
+from pipelines.partitions import read_bars
+from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams, split
+from pipelines.tables import bar_series
 
 EVALUATION = Path("artifacts/evaluate/report.html")
 SEED = 7  # of the bootstrap
@@ -38,7 +41,9 @@ def verdict_on(kind: Kind, path: Path, version: Version, before: Version | None,
             section("split", SplitParams),
             horizon_bars=section("labels", LabelParams).horizon_bars,
         )
-        bars, series = (pl.read_parquet(f"data/checked/{name}.parquet") for name in ("bars", "series"))
+        bars = read_bars()
+        own = bar_series(bars, list(OPTIONAL), export.manifest["bar_interval_us"])
+        series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
         test = labels.filter(pl.col("part") == "test")
         against = contest(kind, path, resolve(before.uri), bars, series, test, SEED)
     return gate(metrics, error, against, params)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from inference.closes import close_series, symbol_of
 from inference.replay import Bars
+from pipelines.sources.tables import OPTIONAL, SERIES
 
 Series = dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
 
@@ -52,6 +53,24 @@ def series_for(frame: pl.DataFrame, bars: dict[str, Bars], symbol: str, names: l
             )
         series[name] = (microseconds(part["ts"]), np.ascontiguousarray(part["value"].to_numpy(), np.float64))
     return series
+
+
+def bar_series(frame: pl.DataFrame, names: list[str], interval_us: int) -> pl.DataFrame:
+    """Those of `names` that are optional columns of the bars (trades, taker_buy_volume), as rows of the series table.
+
+    A bar's value may be used from its close on; bars without one give no row.
+    """
+    parts = [
+        frame.select(
+            "symbol",
+            pl.lit(name).alias("name"),
+            (pl.col("ts") + pl.duration(microseconds=interval_us)).alias("ts"),
+            pl.col(name).cast(pl.Float64).alias("value"),
+        ).drop_nulls("value")
+        for name in OPTIONAL
+        if name in names and name in frame.columns
+    ]
+    return pl.concat([pl.DataFrame(schema=SERIES), *parts])
 
 
 def bar_interval_us(bars: dict[str, Bars]) -> int:

@@ -29,6 +29,7 @@ from pipelines.evaluate import EvaluateParams
 from pipelines.folds import Fold, WalkForwardParams, folds, prepare
 from pipelines.groups import group_table
 from pipelines.params import read, section
+from pipelines.partitions import read_bars
 from pipelines.replays import POLICIES
 from pipelines.results import by_policy, closed, equity_curves, score_all, scorecard
 from pipelines.splits import SplitParams
@@ -156,9 +157,7 @@ def main() -> None:
     """Run what is not done yet, then write trades, tables and the page."""
     params, evaluation = section("walk_forward", WalkForwardParams), section("evaluate", EvaluateParams)
     cut = section("split", SplitParams)
-    if not (CHECKED / "bars.parquet").exists():
-        raise ValueError(f"{CHECKED}/bars.parquet: must exist, was missing; run make repro first")
-    bars = pl.read_parquet(CHECKED / "bars.parquet", columns=["symbol", "ts"])
+    bars = read_bars(CHECKED / "bars").select("symbol", "ts")
     plan = folds(bars["ts"].max().date(), cut, params)  # type: ignore[union-attr]
     everything = read()
     run_folds(

@@ -53,7 +53,13 @@ def small_graph(implied: str = "", others: tuple[str, ...] = ()) -> dict[str, An
             run_bars=12,
         ),
         LevelsParams(
-            pivot_bars=2, pivot_volume_bars=8, zone_count=6, profile_bars=20, profile_bins=16, prior_bars=(5,)
+            pivot_bars=2,
+            pivot_volume_bars=8,
+            zone_count=6,
+            profile_bars=20,
+            profile_bins=16,
+            node_bins=1,
+            prior_bars=(5,),
         ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2, hurst_bars=20, dimension_bars=8),
         FlowParams(window_bars=8, slow_bars=20, pool_bars=12, hunt_volume=0.5, hunt_half_life_bars=5.0),

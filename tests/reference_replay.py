@@ -1,88 +1,39 @@
 """The fill contract as a slow, obvious loop: what the compiled replay must agree with, trade by trade.
 
-Each entry is its own trade. A bar is walked as open -> first extreme -> second extreme -> close; the mode decides only
-which extreme comes first. Of the exit bar only the open and the exit price count for MAE and MFE; what the walk meets
-after the exit counts as afterwards (premature, beyond).
+Each entry is its own trade. A bar is walked from price to price in the order that the mode lets them happen; whatever
+is in force when a price is met decides. Of the exit bar only the open and the exit prices count for MAE and MFE; what
+the walk meets after the exit counts as afterwards (premature).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-
-OPEN, STOP, TARGET, TIME = 0, 1, 2, 3
-
-TRADE = np.dtype(
-    [
-        ("entry", "i8"),
-        ("side", "i1"),
-        ("entry_index", "i8"),
-        ("exit_index", "i8"),
-        ("entry_ts", "i8"),
-        ("exit_ts", "i8"),
-        ("entry_price", "f8"),
-        ("fill_price", "f8"),
-        ("exit_price", "f8"),
-        ("intended_price", "f8"),
-        ("stop_distance", "f8"),
-        ("stop_at_exit", "f8"),
-        ("pnl", "f8"),
-        ("r", "f8"),
-        ("mae", "f8"),
-        ("mfe", "f8"),
-        ("horizon_mae", "f8"),
-        ("horizon_mfe", "f8"),
-        ("horizon_pnl", "f8"),
-        ("beyond", "f8"),
-        ("premature", "u1"),
-        ("gap", "u1"),
-        ("reason", "u1"),
-        ("target_r", "f8"),
-        ("reached_2r", "u1"),
-    ]
+from reference_trades import (
+    EMERGENCY,
+    LIQUIDATION,
+    OPEN,
+    STOP,
+    TARGET,
+    TIME,
+    TRADE,
+    Bars,
+    Conditions,
+    Costs,
+    Entries,
+    Floats,
+    Story,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
-    symbol: str
-    ts: npt.NDArray[np.int64]  # bar open, µs
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    index: npt.NDArray[np.int64]  # signal bar: decided at its close, filled at the next open
-    side: npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    taker_fee: float
-    maker_fee: float
-    slippage: float
-
-
-def walk(bars: Bars, i: int, side: int, mode: str) -> list[tuple[str, float]]:
-    """The bar's prices in the order in which the mode lets them happen; the open is not in it (it is checked apart)."""
-    adverse = ("adverse", float(bars.low[i] if side > 0 else bars.high[i]))
-    favourable = ("favourable", float(bars.high[i] if side > 0 else bars.low[i]))
-    first_favourable = False
+def orders(bar: tuple[float, float, float, float], s: int, mode: str) -> list[str]:
+    """Which extreme follows which after the open; the close comes last."""
+    opening, high, low, _ = bar
+    good, bad = (high, low) if s > 0 else (low, high)
     if mode == "adaptive":
-        # The nearer extreme first; a tie goes to the pessimistic order.
-        first_favourable = abs(favourable[1] - bars.open[i]) < abs(adverse[1] - bars.open[i])
-    elif mode != "pessimistic":
-        raise ValueError(f'mode: one of pessimistic, adaptive, was "{mode}"; choose one of them')
-    pair = [favourable, adverse] if first_favourable else [adverse, favourable]
-    return [*pair, ("close", float(bars.close[i]))]
+        return ["good", "bad"] if abs(good - opening) < abs(bad - opening) else ["bad", "good"]
+    return ["bad", "good"]  # and back to bad once a part has been taken: any order that hurts
 
 
 def replay_levels(
@@ -94,18 +45,25 @@ def replay_levels(
     horizon: int,
     costs: Costs,
     mode: str = "pessimistic",
-) -> npt.NDArray[np.void]:
-    """Trades of a policy given as per-bar distances in price units (NaN = none).
+    conditions: Conditions | None = None,
+) -> tuple[npt.NDArray[np.void], list[Story]]:
+    """Trades of a policy given as per-bar distances in price units (NaN = none), and the story of each.
 
-    Stop and target stand at the signal bar's distances from the raw fill (the open of the bar after the signal); D0 is
-    that stop distance. After each bar the trail pulls the stop, never back, to the best price since the fill less the
-    distance of the bar just closed; it holds from the next bar. A trail needs a stop to start from.
+    Stop and target stand at the signal bar's distances from the raw fill (the open of the bar after the signal, or of
+    the first with volume); D0 is that stop distance. After each bar the trail pulls the stop, never back, to the best
+    price since the fill less the distance of the bar just closed; it holds from the next bar. A trail needs a stop to
+    start from.
     """
-    trades = np.zeros(len(entries.index), TRADE)
     distances = [np.broadcast_to(d, bars.ts.shape) for d in (stop_distance, target_distance, trail_distance)]
+    trades, stories = [], []
     for row, (signal, side) in enumerate(zip(entries.index, entries.side, strict=True)):
-        trades[row] = one_trade(bars, row, int(signal), int(side), *distances, horizon, costs, mode)
-    return trades
+        replayed = one_trade(
+            bars, row, int(signal), int(side), *distances, horizon, costs, mode, conditions or Conditions()
+        )
+        if replayed is not None:
+            trades.append(replayed[0])
+            stories.append(replayed[1])
+    return np.array(trades, TRADE), stories
 
 
 def one_trade(
@@ -119,78 +77,201 @@ def one_trade(
     horizon: int,
     costs: Costs,
     mode: str,
-) -> npt.NDArray[np.void]:
-    first, last = signal + 1, len(bars.ts) - 1
-    if first > last:
-        raise ValueError(f"entries.index: must have a next bar to fill, was {signal}; drop signals on the last bar")
-    end = min(signal + horizon, last)  # bars of the horizon: first..end, both inside
+    conditions: Conditions,
+) -> tuple[npt.NDArray[np.void], Story] | None:
+    n = len(bars.ts)
+    volume_known = bool((bars.volume > 0).any())
+    nothing_trades = (bars.volume == 0) & volume_known
+    first = signal + 1
+    while first < n and nothing_trades[first]:
+        first += 1
+    if first > min(signal + horizon, n - 1):
+        return None
+    rejected = np.zeros(n + 1, bool) if conditions.rejected is None else np.append(conditions.rejected, False)
+
+    def market_cost(i: int, price: float, fraction: float) -> float:
+        cost = costs.taker_fee + costs.slippage
+        if conditions.impact is not None:
+            coefficient, notional, sigma, volume = conditions.impact
+            cost += coefficient * sigma[i] * np.sqrt(fraction * (notional / price) / volume[i])
+        return float(cost)
+
     fill = float(bars.open[first])
-    p0 = fill * (1 + s * (costs.taker_fee + costs.slippage))
-    d0 = float(stop_distance[signal])
-    stop = fill - s * d0
-    target = fill + s * float(target_distance[signal])  # NaN compares false: no target
-    best = fill
+    d0, reach = float(stop_distance[signal]), float(target_distance[signal])
+    ladder = [(rung.target, rung.fraction, rung.stop_r) for rung in conditions.ladder] or [(1.0, 1.0, None)]
+    liquidation = None
+    if conditions.margin is not None:
+        leverage, maintenance, _ = conditions.margin
+        liquidation = fill * (1 - s / leverage) / (1 - s * maintenance)
+        liquidation = liquidation if liquidation > 0 else None
+    t = Story(
+        s=s,
+        fill=fill,
+        p0=fill * (1 + s * market_cost(first, fill, 1.0)),
+        d0=d0,
+        stop=fill - s * d0,
+        targets=[(fill + s * multiple * reach, fraction, stop_r) for multiple, fraction, stop_r in ladder],
+        liquidation=liquidation,
+        unprotected=bool(rejected[first]),
+    )
+    t.stops.append((first, t.stop))
 
-    reason, exit_index, gap, closed = OPEN, end, False, False
-    raw = intended = float(bars.close[end])
-    seen: list[float] = []  # prices inside the trade
-    after: list[float] = []  # prices after the exit, to the horizon's end
-    for i in range(first, end + 1):
-        price = float(bars.open[i])
-        bar_prices = [price]  # of this bar, inside the trade if it does not end here
-        if closed:
-            after.append(price)
-        elif s * price <= s * stop:
-            closed, reason, exit_index, raw, intended, gap = True, STOP, i, price, stop, True
-            seen.append(price)
-        elif s * price > s * target:
-            closed, reason, exit_index, raw, intended = True, TARGET, i, price, target
-            seen.append(price)
+    def leave(i: int, price: float, intended: float, fraction: float, reason: int) -> None:
+        cost = costs.maker_fee if reason == TARGET else market_cost(i, price, fraction)
+        if reason == LIQUIDATION:
+            cost += conditions.margin[2]
+        net = price * (1 - s * cost)
+        t.legs.append((i, fraction, net, fraction * s * (net - t.p0), reason))
+        t.remaining = 0.0 if t.remaining - fraction < 1e-9 else t.remaining - fraction
+        t.intended = intended
 
-        for name, price in walk(bars, i, s, mode):
-            if closed:
-                after.append(price)
-            elif name == "adverse" and s * price <= s * stop:
-                closed, reason, exit_index, raw, intended = True, STOP, i, stop, stop
-                seen += [float(bars.open[i]), stop]
-                after.append(price)  # the price went through the stop to get to its extreme
-            elif name == "favourable" and s * price > s * target:
-                closed, reason, exit_index, raw, intended = True, TARGET, i, target, target
-                seen += [float(bars.open[i]), target]
-                after.append(price)
-            else:
-                bar_prices.append(price)
-        if not closed:
-            seen += bar_prices
-            best = s * max(s * best, s * max(bar_prices), s * min(bar_prices))
-            trail = best - s * float(trail_distance[i])
-            if s * trail > s * stop and i < signal + horizon:
-                stop = trail
-    if not closed and signal + horizon <= last:
-        reason = TIME
+    def take_target(i: int, price: float, opened: bool, bar_adverse: float) -> None:
+        level, fraction, stop_r = t.targets.pop(0)
+        leave(i, price, level, t.remaining if t.remaining - fraction < 1e-9 else fraction, TARGET)
+        t.seen.append(price)
+        t.opened = opened
+        if stop_r is not None and t.remaining and s * (fill + s * stop_r * d0) > s * t.stop:
+            t.stop = fill + s * stop_r * d0
+            t.stops.append((i, t.stop))
+        if t.remaining and s * bar_adverse <= s * t.protective()[0]:
+            t.touched_both = True
 
-    exit_price = raw * (1 - s * (costs.maker_fee if reason == TARGET else costs.taker_fee + costs.slippage))
-    pnl = s * (exit_price - p0)
-    horizon_gains = [s * (float(price[i]) - p0) for i in range(first, end + 1) for price in (bars.low, bars.high)]
+    def take_stop(i: int, price: float, opened: bool) -> None:
+        level, name = t.protective()
+        leave(i, price, level, t.remaining, name)
+        t.seen.append(price)
+        t.opened = t.gap = opened
+
+    def walk(i: int, bar: tuple[float, float, float, float], bar_adverse: float) -> bool:
+        """Open, extremes and close of a bar (or a part of one); whether anything was filled."""
+        opening, high, low, close = bar
+        good, bad = (high, low) if s > 0 else (low, high)
+        count = len(t.legs)
+        if s * opening <= s * t.protective()[0]:
+            take_stop(i, opening, True)
+        while t.remaining and s * opening > s * t.next_target():
+            take_target(i, opening, True, bar_adverse)
+        path = orders(bar, s, mode)
+        had_good = False
+        while path and t.remaining:
+            step = path.pop(0)
+            if step == "bad" and s * bad <= s * t.protective()[0]:
+                take_stop(i, t.protective()[0], False)
+            elif step == "good":
+                had_good = True
+                while t.remaining and s * good > s * t.next_target():
+                    take_target(i, t.next_target(), False, bar_adverse)
+                    if mode != "adaptive" and t.remaining:
+                        path = ["bad", "good"]
+                        break
+        if t.remaining and s * close <= s * t.protective()[0]:  # a stop that came up after the extreme
+            take_stop(i, t.protective()[0], False)
+        if len(t.legs) > count:
+            t.seen.append(opening)
+        t.after += [close] if had_good else [good, bad, close]
+        return len(t.legs) > count
+
+    for i in range(first, n):
+        bar = (float(bars.open[i]), float(bars.high[i]), float(bars.low[i]), float(bars.close[i]))
+        opening, high, low, close = bar
+        adverse, favourable = (low, high) if s > 0 else (high, low)
+        held, at_open = t.remaining, False
+        t.after, t.opened = [], False
+        until = bars.ts[i + 1] if i + 1 < n else np.inf
+
+        def pay(fraction: float, rate: float, i: int = i, opening: float = opening) -> None:
+            if fraction * rate:
+                t.payments.append((i, -s * rate * opening * fraction))
+
+        for stamp, rate in conditions.funding:
+            if stamp == bars.ts[i] and i > first:
+                pay(held, rate)
+        if not nothing_trades[i]:
+            if t.unprotected and i > first:
+                if rejected[i]:
+                    leave(i, opening, opening, t.remaining, EMERGENCY)
+                t.unprotected = False
+            if t.remaining and i > signal + horizon:
+                leave(i, opening, opening, t.remaining, TIME)
+            if not t.remaining:
+                at_open = True
+                t.seen.append(opening)
+            stop, target = t.protective()[0], t.next_target()
+            if t.remaining and (s * adverse <= s * stop or s * favourable > s * target):
+                inside = s * opening > s * stop and s * opening <= s * target
+                if inside and s * adverse <= s * stop and s * favourable > s * target:
+                    t.touched_both = True
+                filled = False
+                inner = conditions.detail
+                parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < until] if inner else []
+                for k in parts:
+                    part = (float(inner.open[k]), float(inner.high[k]), float(inner.low[k]), float(inner.close[k]))
+                    if not t.remaining:
+                        t.after += [part[1], part[2]]
+                    elif inner.volume[k] > 0 or not volume_known:
+                        t.after = []
+                        filled = walk(i, part, adverse) or filled
+                        at_open = k == parts[0] and t.opened
+                        if t.remaining:
+                            t.seen += part[1:3]
+                if not filled:
+                    t.after = []
+                    walk(i, bar, adverse)
+                    at_open = t.opened
+        closing = not nothing_trades[i] and i == signal + horizon
+        inside_rate = sum(rate for stamp, rate in conditions.funding if bars.ts[i] < stamp < until)
+        pay(t.remaining, inside_rate)
+        if -s * inside_rate < 0 and (t.remaining or not at_open):
+            pay(held - t.remaining, inside_rate)
+        if t.remaining and closing:
+            t.seen += [high, low]
+            leave(i, close, close, t.remaining, TIME)
+        if not t.remaining:
+            break
+        t.seen += [high, low]
+        trail = s * max(s * price for price in [fill, *t.seen]) - s * float(trail_distance[i])
+        if s * trail > s * t.stop and not rejected[i + 1]:
+            t.stop = trail
+            t.stops.append((i, trail))
+    if t.remaining:
+        leave(n - 1, float(bars.close[-1]), float(bars.close[-1]), t.remaining, OPEN)
+    reason = t.legs[-1][4]
+    end = min(signal + horizon, n - 1)  # of the horizon
+
+    funding = sum(payment for _, payment in t.payments)
+    pnl = sum(leg[3] for leg in t.legs) + funding
+    gains = [s * (float(price[k]) - t.p0) for k in range(first, end + 1) for price in (bars.low, bars.high)]
+    later = [float(price[k]) for k in range(i + 1, end + 1) for price in (bars.low, bars.high)]
+    horizon_pnl = s * (float(bars.close[end]) * (1 - s * market_cost(end, float(bars.close[end]), 1.0)) - t.p0)
+    for k in range(first, end + 1):
+        until = bars.ts[k + 1] if k + 1 < n else np.inf
+        for stamp, rate in conditions.funding:
+            if bars.ts[k] < stamp < until or (stamp == bars.ts[k] and k > first):
+                horizon_pnl += -s * rate * float(bars.open[k])
 
     trade = np.zeros((), TRADE)
     trade["entry"], trade["side"] = row, s
-    trade["entry_index"], trade["exit_index"] = first, exit_index
-    trade["entry_ts"], trade["exit_ts"] = bars.ts[first], bars.ts[exit_index]
-    trade["entry_price"], trade["fill_price"] = p0, fill
-    trade["exit_price"], trade["intended_price"] = exit_price, intended
-    trade["stop_distance"], trade["stop_at_exit"] = d0, stop
+    trade["entry_index"], trade["exit_index"] = first, i
+    trade["entry_ts"], trade["exit_ts"] = bars.ts[first], bars.ts[i]
+    trade["entry_price"], trade["fill_price"] = t.p0, fill
+    trade["exit_price"], trade["intended_price"] = sum(leg[1] * leg[2] for leg in t.legs), t.intended
+    trade["stop_distance"], trade["stop_at_exit"] = d0, t.stop
     trade["pnl"], trade["r"] = pnl, pnl / d0
-    trade["mae"] = max(0.0, *(s * (p0 - price) for price in seen))
-    trade["mfe"] = max(0.0, *(s * (price - p0) for price in seen))
-    trade["horizon_mae"] = max(0.0, -min(horizon_gains))
-    trade["horizon_mfe"] = max(0.0, max(horizon_gains))
-    trade["horizon_pnl"] = s * (float(bars.close[end]) * (1 - s * (costs.taker_fee + costs.slippage)) - p0)
-    trade["beyond"] = max(0.0, *(s * (stop - price) for price in after)) if reason == STOP else 0.0
-    trade["premature"] = reason == STOP and pnl <= 0 and any(s * price >= s * (p0 + s * d0) for price in after)
-    trade["gap"] = gap
+    trade["mae"] = max(0.0, *(s * (t.p0 - price) for price in [fill, *t.seen]))
+    trade["mfe"] = max(0.0, *(s * (price - t.p0) for price in [fill, *t.seen]))
+    trade["horizon_mae"] = max(0.0, -min(gains))
+    trade["horizon_mfe"] = max(0.0, max(gains))
+    trade["horizon_pnl"] = horizon_pnl
+    if reason == STOP:
+        worst = [float(bars.low[k] if s > 0 else bars.high[k]) for k in range(i, end + 1)]
+        trade["beyond"] = max([0.0, *(s * (t.stop - price) for price in worst)])
+    trade["premature"] = (
+        reason == STOP and pnl / d0 <= 0 and any(s * price >= s * (t.p0 + s * d0) for price in t.after + later)
+    )
+    trade["gap"] = t.gap and reason == STOP
     trade["reason"] = reason
-    trade["target_r"] = s * (target - fill) / d0
+    trade["target_r"] = ladder[-1][0] * reach / d0
     # A target set at 2R may stand at 2R less a rounding.
     trade["reached_2r"] = reason == TARGET and trade["target_r"] >= 2 - 1e-9
-    return trade
+    trade["funding"], trade["touched_both"], trade["legs"] = funding, t.touched_both, len(t.legs)
+    return trade, t

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from features.families import FAMILIES
 from models.tracking import connect
 from pipelines import features, labels
+from pipelines.partitions import write_part
 
 ROOT = Path(__file__).parent.parent
 START = date(2000, 1, 3)
@@ -59,8 +60,7 @@ def prepare(folder: Path) -> None:
     params["register"] |= {"max_calibration_error": 0.2, "min_skill": -0.5, "min_times": 20}
     with (folder / "params.yaml").open("w") as file:
         yaml.dump(params, file)
-    (folder / "data/checked").mkdir(parents=True)
-    bars().write_parquet(folder / "data/checked/bars.parquet")
+    write_part(bars(), folder / "data/checked/bars", "small")
     schema = {"symbol": pl.String, "name": pl.String, "ts": pl.Datetime("us", "UTC"), "value": pl.Float64}
     pl.DataFrame(schema=schema).write_parquet(folder / "data/checked/series.parquet")
     (folder / "artifacts/evaluate").mkdir(parents=True)

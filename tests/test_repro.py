@@ -109,7 +109,7 @@ for name in ("stop-predictor", "exit-predictor"):
     assert run.data.params and run.data.metrics
     files = [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
     assert any("calibration" in f for f in files) and any("excursion" in f for f in files), files
-    bars = pl.read_parquet("data/checked/bars.parquet").filter(pl.col("symbol") == "SPX").tail(300).to_pandas()
+    bars = pl.read_parquet("data/checked/bars/symbol=SPX/**/*.parquet").tail(300).to_pandas()
     out = mlflow.pyfunc.load_model(f"models:/{name}@challenger").predict(bars)
     last = out[out["ts"] == out["ts"].max()]  # the first bars are warm-up
     assert sorted(last["side"]) == [-1, 1] and last.notna().all(axis=None)

@@ -11,7 +11,8 @@
 #include "book.hpp"
 #include "engine.hpp"
 #include "labels.hpp"
-#include "replay.hpp"
+#include "portfolio.hpp"
+#include "replay_engine.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -23,6 +24,7 @@ using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::c
 using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Results = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Sides = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Buffer = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 namespace {
@@ -69,6 +71,37 @@ std::vector<std::string> names_of(const std::array<NamedStep, N>& steps) {
 
 std::vector<double> copy(Doubles values) { return {values.data(), values.data() + values.shape(0)}; }
 std::vector<float> copy(Floats values) { return {values.data(), values.data() + values.shape(0)}; }
+
+/// Terms of a venue, kept alive by Python's references; empty arrays: not in play.
+struct VenueTerms {
+    Bars detail;
+    Doubles sigma, volume, funding_rate, ladder;  // ladder: target, fraction, stop_r of each rung in turn
+    Times funding_ts;
+    Bytes rejected;
+    Costs costs;
+    Margin margin;
+    double coefficient, notional;
+    int mode;
+    bool record;
+
+    Terms view() const {
+        Terms terms{costs,
+                    static_cast<FillMode>(mode),
+                    {coefficient, notional, sigma.shape(0) ? sigma.data() : nullptr, volume.data()},
+                    margin,
+                    detail.view(),
+                    detail.count(),
+                    funding_ts.data(),
+                    funding_rate.data(),
+                    static_cast<std::int64_t>(funding_ts.shape(0)),
+                    rejected.shape(0) ? rejected.data() : nullptr,
+                    {},
+                    record};
+        for (std::size_t i = 0; i + 2 < ladder.shape(0); i += 3)
+            terms.ladder.push_back({ladder.data()[i], ladder.data()[i + 1], ladder.data()[i + 2]});
+        return terms;
+    }
+};
 
 std::vector<Entry> entries_of(Times index, Sides side) {
     std::vector<Entry> entries;
@@ -149,6 +182,19 @@ NB_MODULE(_native, m) {
                 self.run(bars.view().from(from), n, out.data(), 1, n);
             },
             "bars"_a, "first"_a, "out"_a)
+        .def(
+            "update",
+            [](Graph& self, std::int64_t ts, double open, double high, double low, double close, double volume) {
+                self.update(ts, {open, high, low, close, volume});
+            },
+            "ts"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a)
+        .def_prop_ro(
+            "values",
+            [](Graph& self) {
+                const auto& latest = self.latest();
+                return nb::ndarray<nb::numpy, const double, nb::ndim<1>>(latest.data(), {latest.size()}, nb::handle());
+            },
+            nb::rv_policy::reference_internal)
         .def("save",
              [](Graph& self) {
                  Writer archive;
@@ -325,6 +371,28 @@ NB_MODULE(_native, m) {
     m.def("target_steps", [] { return names_of(TARGET_STEPS); });
 
     nb::class_<Costs>(m, "Costs").def(nb::init<double, double, double>(), "taker_fee"_a, "maker_fee"_a, "slippage"_a);
+    nb::class_<VenueTerms>(m, "Terms")
+        .def(
+            "__init__",
+            [](VenueTerms* self, const Costs& costs, int mode, const Bars& detail, std::tuple<double, double> impact,
+               Doubles sigma, Doubles volume, std::tuple<double, double, double> margin, Times funding_ts,
+               Doubles funding_rate, Bytes rejected, Doubles ladder, bool record) {
+                new (self) VenueTerms{detail,
+                                      sigma,
+                                      volume,
+                                      funding_rate,
+                                      ladder,
+                                      funding_ts,
+                                      rejected,
+                                      costs,
+                                      {std::get<0>(margin), std::get<1>(margin), std::get<2>(margin)},
+                                      std::get<0>(impact),
+                                      std::get<1>(impact),
+                                      mode,
+                                      record};
+            },
+            "costs"_a, "mode"_a, "detail"_a, "impact"_a, "sigma"_a, "volume"_a, "margin"_a, "funding_ts"_a,
+            "funding_rate"_a, "rejected"_a, "ladder"_a, "record"_a);
     m.def(
         "make_labels",
         [](const Bars& bars, Doubles sigma, std::int64_t horizon, Doubles grid, std::uint64_t seed) {
@@ -337,29 +405,49 @@ NB_MODULE(_native, m) {
     m.def(
         "replay_table",
         [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles target, Doubles trail, std::int64_t horizon,
-           const Costs& costs, int mode) {
+           const VenueTerms& venue) {
             const auto entries = entries_of(index, side);
-            std::vector<Trade> trades;
+            const Terms terms = venue.view();
+            Replayed out;
             {
                 nb::gil_scoped_release release;
-                trades = replay_table(bars.view(), bars.count(), entries, {stop.data(), target.data(), trail.data()},
-                                      horizon, costs, static_cast<FillMode>(mode));
+                out = replay_table(bars.view(), bars.count(), entries, {stop.data(), target.data(), trail.data()},
+                                   horizon, terms);
             }
-            return bytes_of(trades);
+            return std::tuple(bytes_of(out.trades), bytes_of(out.events));
         },
-        "bars"_a, "index"_a, "side"_a, "stop"_a, "target"_a, "trail"_a, "horizon"_a, "costs"_a, "mode"_a);
+        "bars"_a, "index"_a, "side"_a, "stop"_a, "target"_a, "trail"_a, "horizon"_a, "terms"_a);
     m.def(
         "replay_model",
         [](const Model& model, Graph& graph, const Bars& bars, Times index, Sides side, double equity, double notional,
-           double tick, const Costs& costs, int mode) {
+           double tick, const VenueTerms& venue) {
             const auto entries = entries_of(index, side);
-            std::vector<Trade> trades;
+            const Terms terms = venue.view();
+            Replayed out;
             {
                 nb::gil_scoped_release release;
-                trades = replay_model(model, graph, bars.view(), bars.count(), entries, equity, notional, tick, costs,
-                                      static_cast<FillMode>(mode));
+                out = replay_model(model, graph, bars.view(), bars.count(), entries, equity, notional, tick, terms);
             }
-            return bytes_of(trades);
+            return std::tuple(bytes_of(out.trades), bytes_of(out.events));
         },
-        "model"_a, "graph"_a, "bars"_a, "index"_a, "side"_a, "equity"_a, "notional"_a, "tick"_a, "costs"_a, "mode"_a);
+        "model"_a, "graph"_a, "bars"_a, "index"_a, "side"_a, "equity"_a, "notional"_a, "tick"_a, "terms"_a);
+    m.def(
+        "replay_portfolio",
+        [](const std::vector<std::tuple<Bars, Bytes, Bytes>>& columns, double equity, const Costs& costs,
+           std::tuple<double, double, double> limits) {
+            std::vector<Book> books;
+            for (const auto& [bars, trades, events] : columns)
+                books.push_back({bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
+                                 static_cast<std::int64_t>(trades.shape(0) / sizeof(Trade)),
+                                 reinterpret_cast<const Event*>(events.data()),
+                                 static_cast<std::int64_t>(events.shape(0) / sizeof(Event))});
+            Account out;
+            {
+                nb::gil_scoped_release release;
+                out = Portfolio(books, equity, costs, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)})
+                          .run();
+            }
+            return std::tuple(bytes_of(out.sizes), bytes_of(out.path));
+        },
+        "books"_a, "equity"_a, "costs"_a, "limits"_a);
 }

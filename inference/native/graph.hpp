@@ -63,7 +63,7 @@ class Graph {
     static constexpr std::size_t BLOCK = 256;
 
     Graph(const GraphSpec& spec, const std::string& symbol)
-        : interval_(spec.bar_interval_us), hash_(spec.hash), outputs_(spec.outputs) {
+        : interval_(spec.bar_interval_us), hash_(spec.hash), outputs_(spec.outputs), latest_(spec.outputs.size(), NaN) {
         for (const auto& name : spec.series_names()) series_.push_back({name, {}});
         columns_.resize(spec.nodes.size());
         for (std::size_t i = 0; i < spec.nodes.size(); ++i) add(spec.nodes[i], i, symbol);
@@ -81,7 +81,11 @@ class Graph {
     }
 
     /// Runs n bars; output o of bar i goes to out[i * bar_stride + o * output_stride]. Bars must have been checked.
+    /// Throws BarError, and nothing changes, where they begin before the last bar that was run.
     void run(const BarColumns& bars, std::size_t n, double* out, std::size_t bar_stride, std::size_t output_stride) {
+        if (n == 0) return;
+        check_order(bars.ts[0], last_ts_);
+        last_ts_ = bars.ts[n - 1];
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
             for (auto& work : works_) run_work(work, bars, at, size);
@@ -96,8 +100,15 @@ class Graph {
         }
     }
 
+    /// Runs one bar; the outputs then stand in `latest`. Throws BarError, and nothing changes, for an impossible bar.
+    void update(std::int64_t ts, const Bar& bar) {
+        check_bar(ts, bar, last_ts_);
+        run({&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume}, 1, latest_.data(), latest_.size(), 1);
+    }
+    const std::vector<double>& latest() const { return latest_; }
+
     void state(Writer& archive) {
-        archive(hash_);
+        archive(hash_), archive(last_ts_);
         for (auto& series : series_) archive(series.values);
         for (auto& work : works_)
             if (work.kernel) work.kernel->save(archive);
@@ -109,6 +120,7 @@ class Graph {
         if (hash != hash_)
             throw StateError(message("state", "must be of the same feature graph (" + hash_.substr(0, 12) + ")",
                                      hash.substr(0, 12), "load it into the graph that it was saved from"));
+        archive(last_ts_);
         for (auto& series : series_) archive(series.values);
         for (auto& work : works_)
             if (work.kernel) work.kernel->load(archive);
@@ -226,9 +238,10 @@ class Graph {
         }
     }
 
-    std::int64_t interval_;
+    std::int64_t interval_, last_ts_ = INT64_MIN;
     std::string hash_;
     std::vector<int> outputs_;
+    std::vector<double> latest_;
     std::vector<NamedSeries> series_;
     std::vector<Work> works_;
     std::vector<Column> columns_;  // of each node

@@ -39,14 +39,19 @@ inline int column_of(const std::string& name) {
 
 inline constexpr double MAX_NUMBER = 1e15;  // beyond this, squares and sums of real prices would lose all digits
 
-/// Throws unless the bar is one that a market can print, after the bar at `last_ts` (INT64_MIN: none).
+/// Throws unless a bar comes after the one at `last_ts` (INT64_MIN: none).
+inline void check_order(std::int64_t ts, std::int64_t last_ts) {
+    if (ts <= last_ts)
+        throw BarError(message("bar.ts", "must be later than the bar before it (" + std::to_string(last_ts) + ")",
+                               std::to_string(ts), "feed each bar once, in order"));
+}
+
+/// Throws unless the bar is one that a market can print, after the bar at `last_ts`.
 inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
     auto fail = [](const char* name, const char* rule, double was, const char* remedy) {
         throw BarError(message(std::string("bar.") + name, rule, text(was), remedy));
     };
-    if (ts <= last_ts)
-        throw BarError(message("bar.ts", "must be later than the bar before it (" + std::to_string(last_ts) + ")",
-                               std::to_string(ts), "feed each bar once, in order"));
+    check_order(ts, last_ts);
     const double prices[] = {bar.open, bar.high, bar.low, bar.close};
     const char* names[] = {"open", "high", "low", "close"};
     for (int i = 0; i < 4; ++i)

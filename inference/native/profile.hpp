@@ -14,14 +14,22 @@ struct VolumeProfile {
     static constexpr const char* FORMULA =
         "volume of the last `window` bars over `bins` equal bins of (high, low, volume). output 0: middle of the "
         "fullest bin (point of control); 1, 2: lower and upper edge of the value area, grown from there by the fuller "
-        "neighbour until it holds `share` of the volume; 3: volume at the bar's middle over that of the fullest bin";
+        "neighbour until it holds `share` of the volume; 3: volume at the bar's middle over that of the fullest bin; "
+        "4, 5: middle of the nearest high-volume node below, above the bar's middle (a bin fuller than `node` on "
+        "either "
+        "side), or the end of the traded bins; 6, 7: likewise low-volume nodes (emptier than those around, inside the "
+        "traded bins)";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() {
-        return {{"window", 2, 1e5, true}, {"bins", 3, 1024, true}, {"share", 0.01, 1, false}, {"output", 0, 3, true}};
+        return {{"window", 2, 1e5, true},
+                {"bins", 3, 1024, true},
+                {"share", 0.01, 1, false},
+                {"node", 1, 256, true},
+                {"output", 0, 7, true}};
     }
     static Settings examples() {
-        return {{2, 3, 0.5, 0},   {17, 24, 0.7, 0}, {17, 24, 0.7, 1},
-                {17, 24, 0.7, 2}, {17, 24, 0.7, 3}, {30, 7, 1.0, 2}};
+        return {{2, 3, 0.5, 1, 0},  {17, 24, 0.7, 2, 0}, {17, 24, 0.7, 2, 1}, {17, 24, 0.7, 2, 2}, {17, 24, 0.7, 2, 3},
+                {30, 7, 1.0, 1, 2}, {17, 24, 0.7, 2, 4}, {17, 24, 0.7, 1, 5}, {30, 48, 0.7, 3, 6}, {17, 24, 0.7, 1, 7}};
     }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
@@ -29,6 +37,7 @@ struct VolumeProfile {
 
     explicit VolumeProfile(const std::vector<double>& p)
         : share(p[2]),
+          reach(static_cast<std::size_t>(p[3])),
           lows(static_cast<std::size_t>(p[0])),
           highs(lows.items.size()),
           volumes(lows.items.size()),
@@ -48,7 +57,10 @@ struct VolumeProfile {
         measure(0.5 * (low + high));
         return true;
     }
-    double read(const Output& output) const { return figures[output.index]; }
+    double read(const Output& output) const {
+        return output.index < figures.size() ? figures[output.index]
+                                             : origin + node(output.index >= 6, output.index & 1) * step;
+    }
     template <class A>
     void state(A& archive) {
         archive(lows), archive(highs), archive(volumes), archive(bins), archive(origin), archive(step);
@@ -97,6 +109,10 @@ struct VolumeProfile {
     void measure(double middle) {
         const double most = folded([](double x, double y) { return x < y ? y : x; });
         const auto fullest = static_cast<std::size_t>(std::find(bins.begin(), bins.end(), most) - bins.begin());
+        here = bin((middle - origin) / step);
+        rounding = 1e-9 * most;
+        for (first = 0; first + 1 < bins.size() && bins[first] <= rounding;) ++first;
+        for (last = bins.size() - 1; last > first && bins[last] <= rounding;) --last;
         const double wanted = share * (1.0 - 1e-12) * folded(std::plus<>{});  // reached in spite of rounding
         std::size_t from = fullest, to = fullest;
         for (double held = most; held < wanted && (from > 0 || to + 1 < bins.size());) {
@@ -107,14 +123,38 @@ struct VolumeProfile {
             from -= !up;
         }
         figures = {origin + (static_cast<double>(fullest) + 0.5) * step, origin + static_cast<double>(from) * step,
-                   origin + static_cast<double>(to + 1) * step,
-                   most > 0.0 ? bins[bin((middle - origin) / step)] / most : 0.0};
+                   origin + static_cast<double>(to + 1) * step, most > 0.0 ? bins[here] / most : 0.0};
+    }
+    /// Place of the nearest node on that side of a bin, in bins from the origin. Of equal bins side by side the lowest
+    /// is the node.
+    double node(bool is_low, bool above) const {
+        if (above)
+            for (std::size_t i = std::max(here + 1, first); i <= last; ++i)
+                if (stands_out(is_low, i)) return static_cast<double>(i) + 0.5;
+        if (!above)
+            for (std::size_t i = std::min(here, last + 1); i-- > first;)
+                if (stands_out(is_low, i)) return static_cast<double>(i) + 0.5;
+        return static_cast<double>(above ? last + 1 : first);
+    }
+    /// Beyond the traded bins, from `first` to `last`, lies no volume: a low node needs traded bins on either side.
+    bool stands_out(bool is_low, std::size_t i) const {
+        if (is_low && (i == first || i == last)) return false;
+        const double sign = is_low ? -1.0 : 1.0;
+        for (std::size_t j = i - std::min(reach, i - first); j <= std::min(i + reach, last); ++j) {
+            const double more = sign * (bins[j] - bins[i]);
+            if (j < i ? more >= -rounding : more > rounding) return false;
+        }
+        return true;
     }
     double share;
+    std::size_t reach;
     Ring lows, highs, volumes;
     std::vector<double> bins;
     double origin = 0.0, step = 1.0;
-    std::array<double, 4> figures{};  // what is read after each update
+    // what is read after each update
+    std::array<double, 4> figures{};
+    std::size_t here = 0, first = 0, last = 0;  // bin of the bar's middle, ends of the traded bins
+    double rounding = 0.0;
 };
 
 inline std::vector<KernelInfo> profile_kernels() { return {entry<VolumeProfile>()}; }

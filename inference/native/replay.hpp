@@ -1,36 +1,12 @@
-// Replay of history under the fill contract: the engine's own decisions, or levels from a table (the baselines).
-// Every entry is a trade of its own; positions may overlap, so that policies are compared on identical entries.
+// Replay of history under the fill contract: each entry is a trade of its own, so that policies are compared on
+// identical entries; positions may overlap.
 #pragma once
 #include <cstdint>
 #include <vector>
 
-#include "decision.hpp"
-#include "fills.hpp"
+#include "ledger.hpp"
 
 namespace ratchet {
-
-/// One trade; layout mirrored in inference/replay.py. Prices per unit of quantity; p0 = entry price after costs.
-struct Trade {
-    std::int64_t entry, entry_index, exit_index, entry_ts, exit_ts;
-    double entry_price, fill_price, exit_price, intended_price, stop_distance, pnl, r;
-    double mae, mfe, horizon_mae, horizon_mfe, horizon_pnl, beyond, target_r, stop_at_exit;
-    std::int8_t side;
-    std::uint8_t reason, premature, gap, reached_2r, fallback;
-    std::uint8_t padding[2];
-};
-static_assert(sizeof(Trade) == 20 * 8 + 8);
-
-struct Entry {
-    std::int64_t index;  // bar at whose close the signal stands; the fill is the next bar's open
-    int side;
-};
-
-/// An open trade with its levels.
-struct Running {
-    Position position;
-    Trade trade;
-    std::int64_t last_bar;  // of its horizon
-};
 
 /// Levels from per-bar arrays, in price units (NaN: none), decided at the signal bar's close. The trail follows the
 /// extreme since entry at the distance of the bar just closed.
@@ -52,16 +28,18 @@ struct TablePolicy {
 class Replay {
   public:
     Replay(const BarColumns& bars, std::int64_t n, const std::vector<Entry>& entries, std::int64_t horizon,
-           const Costs& costs, FillMode mode)
-        : bars_(bars), n_(n), entries_(entries), horizon_(horizon), costs_(costs), mode_(mode) {
-        trades_.reserve(entries.size());
+           const Terms& terms)
+        : bars_(bars), n_(n), entries_(entries), horizon_(horizon), terms_(terms), ledger_(bars, n, terms) {
+        for (std::int64_t j = 0; j < n && !volume_known_; ++j) volume_known_ = bars.volume[j] > 0.0;
+        ledger_.reserve(entries.size());
     }
 
-    /// Handles bar j: fills entries signalled at j - 1, then exits, then lets the policy move levels for bar j + 1.
+    /// Handles bar j: fills entries signalled before it, then exits.
     template <class Policy>
     void step(std::int64_t j, Policy& policy) {
         const Bar bar = bars_.bar(static_cast<std::size_t>(j));
-        while (next_ < entries_.size() && entries_[next_].index < j) open(j, bar, policy);
+        if (terms_.mode == FillMode::detail) find_detail(j);
+        while (next_ < entries_.size() && entries_[next_].index < j && can_fill(bar)) open(j, bar, policy);
         for (std::size_t i = 0; i < running_.size();) {
             if (advance(running_[i], j, bar)) {
                 running_[i] = running_.back();
@@ -71,169 +49,205 @@ class Replay {
             }
         }
     }
-    /// Lets the policy see the close of bar j, after its features are known.
+    /// Lets the policy see the close of bar j, after its features are known; its levels hold from bar j + 1.
     template <class Policy>
     void decide(std::int64_t j, Policy& policy) {
-        for (auto& running : running_) policy.update(running.position, j, bars_.close[j]);
-    }
-    std::vector<Trade> finish() {
+        const bool refused = terms_.rejected && j + 1 < n_ && terms_.rejected[j + 1];
         for (auto& running : running_) {
-            Fill fill{ExitReason::open, bars_.close[n_ - 1], bars_.close[n_ - 1], false};
-            settle(running, n_ - 1, bars_.bar(static_cast<std::size_t>(n_ - 1)), fill);
+            Position& position = running.position;
+            const double stop = position.stop, target = position.target;
+            policy.update(position, j, bars_.close[j]);
+            if (refused) position.stop = stop, position.target = target;  // the venue keeps the orders it has
+            if (position.stop > stop || position.stop < stop) ledger_.stop_moved(running, j);
         }
-        std::sort(trades_.begin(), trades_.end(), [](const Trade& a, const Trade& b) { return a.entry < b.entry; });
-        return std::move(trades_);
+    }
+    Replayed finish() {
+        for (auto& running : running_) {
+            const Bar bar = bars_.bar(static_cast<std::size_t>(n_ - 1));
+            running.position.see(bar.high, bar.low);
+            ledger_.close(running, n_ - 1, {ExitReason::open, bar.close, bar.close, false, true}, false, bar.close);
+        }
+        return ledger_.finish();
     }
 
   private:
+    /// Where no bar has volume, volume is not known, and every bar can fill.
+    bool can_fill(const Bar& bar) const { return bar.volume > 0.0 || !volume_known_; }
+
     template <class Policy>
     void open(std::int64_t j, const Bar& bar, Policy& policy) {
         const Entry& entry = entries_[next_];
         const std::int64_t row = static_cast<std::int64_t>(next_++);
+        if (entry.index + horizon_ < j) return;  // nothing traded in the whole horizon: no trade
         Running running{};
         Position& position = running.position;
         position.side = static_cast<std::int8_t>(entry.side);
         position.entry = position.best = position.worst = bar.open;
         policy.open(position, entry.index);
-        Trade& trade = running.trade;
-        trade.entry = row;
-        trade.side = position.side;
-        trade.entry_index = j;
-        trade.entry_ts = bars_.ts[j];
-        trade.fill_price = bar.open;
-        trade.entry_price = entry_after_costs(bar.open, entry.side, costs_);
-        trade.stop_distance = position.initial_distance;
-        trade.target_r = position.gain(position.target) / position.initial_distance;
-        trade.fallback = position.reason != Reason::model;
-        running.last_bar = j + horizon_ - 1;
+        running.remaining = 1.0;
+        running.last_bar = entry.index + horizon_;
+        running.liquidation = terms_.margin.liquidation_price(bar.open, entry.side);
+        running.unprotected = terms_.rejected && terms_.rejected[j];
+        running.trade.target_r = position.gain(position.target) / position.initial_distance;
+        if (!terms_.ladder.empty()) {
+            const double distance = position.target - position.entry;
+            position.target = position.entry + terms_.ladder.front().target * distance;
+            running.trade.target_r *= terms_.ladder.back().target;
+        }
+        ledger_.open(running, row, j);
         running_.push_back(running);
     }
 
+    /// One bar of one trade; true once it is closed.
     bool advance(Running& running, std::int64_t j, const Bar& bar) {
         Position& position = running.position;
-        Fill fill = check_exit(bar, position.side, position.stop, position.target, mode_);
-        if (fill.reason == ExitReason::open && j == running.last_bar)
-            fill = {ExitReason::time, bar.close, bar.close, false};
-        if (fill.reason != ExitReason::open) {
-            settle(running, j, bar, fill);
-            return true;
+        const double held = running.remaining;
+        ledger_.funding_at_open(running, j);
+        // volume is read only where something is due: a column less of memory to walk
+        const bool quiet =
+            !running.unprotected && j < running.last_bar && check(running, bar).reason == ExitReason::open;
+        if (!quiet && can_fill(bar)) {
+            const Fill leave = at_open(running, j, bar);
+            if (leave.reason != ExitReason::open) {
+                position.see(bar.open, bar.open);
+                ledger_.close(running, j, leave, true, favourable(bar, position.side));
+                return true;
+            }
+            const Fill fill = check(running, bar);
+            if (fill.reason != ExitReason::open && walk(running, j, bar, fill, held)) return true;
+            if (j == running.last_bar) {
+                position.see(bar.high, bar.low);
+                ledger_.funding_inside(running, j, held, running.remaining);
+                ledger_.close(running, j, {ExitReason::time, bar.close, bar.close, false, true}, false, bar.close);
+                return true;
+            }
         }
+        ledger_.funding_inside(running, j, held, running.remaining);
         position.see(bar.high, bar.low);
         ++position.bars;
         return false;
     }
 
-    /// Books the exit. Of the exit bar only its open and the exit price count for MAE and MFE (all of it at the close).
-    void settle(Running& running, std::int64_t j, const Bar& bar, const Fill& fill) {
-        Position& position = running.position;
-        Trade& trade = running.trade;
-        const int side = position.side;
-        if (fill.reason == ExitReason::time || fill.reason == ExitReason::open) position.see(bar.high, bar.low);
-        position.see(std::max(bar.open, fill.price), std::min(bar.open, fill.price));
-        if (fill.gap) position.see(bar.open, bar.open);
-        trade.exit_index = j;
-        trade.exit_ts = bars_.ts[j];
-        trade.reason = static_cast<std::uint8_t>(fill.reason);
-        trade.gap = fill.gap && fill.reason == ExitReason::stop;
-        trade.exit_price = exit_after_costs(fill.price, side, fill.reason, costs_);
-        trade.intended_price = fill.intended;
-        trade.stop_at_exit = position.stop;
-        const double p0 = trade.entry_price;
-        trade.pnl = side * (trade.exit_price - p0);
-        trade.r = trade.pnl / trade.stop_distance;
-        trade.mfe = std::max(0.0, side * (position.best - p0));
-        trade.mae = std::max(0.0, side * (p0 - position.worst));
-        trade.reached_2r = fill.reason == ExitReason::target && trade.target_r >= 2.0 - 1e-9;
-        aftermath(running, j, fill);
-        trades_.push_back(trade);
+    /// Exits at the open that no level asks for: the bracket was refused twice, or the horizon ended where nothing
+    /// traded.
+    Fill at_open(Running& running, std::int64_t j, const Bar& bar) const {
+        if (running.unprotected && j > running.trade.entry_index) {
+            if (terms_.rejected[j]) return {ExitReason::emergency, bar.open, bar.open, true, false};
+            running.unprotected = false;
+        }
+        if (j > running.last_bar) return {ExitReason::time, bar.open, bar.open, true, false};
+        return {};
     }
 
-    /// What the rest of the horizon would have brought.
-    void aftermath(Running& running, std::int64_t exit_bar, const Fill& fill) const {
-        Trade& trade = running.trade;
-        const int side = trade.side;
-        const double p0 = trade.entry_price;
-        const std::int64_t last = std::min(running.last_bar, n_ - 1);
-        double best = -INFINITY, worst = INFINITY,
-               after = 0.0;  // in favour, against, from entry; beyond the stop after it
-        bool recovered = false;
-        for (std::int64_t k = trade.entry_index; k <= last; ++k) {
-            const Bar bar = bars_.bar(static_cast<std::size_t>(k));
-            const double up = side * (favourable(bar, side) - p0), down = side * (adverse(bar, side) - p0);
-            best = std::max(best, up);
-            worst = std::min(worst, down);
-            if (k >= exit_bar) after = std::max(after, side * (trade.stop_at_exit - adverse(bar, side)));
-            if (k > exit_bar) recovered = recovered || up >= trade.stop_distance;
-            if (k == exit_bar) {  // after the stop, this mode lets the bar go on to its other extreme, or to its close
-                const double later = fill.gap || adverse_first(bar, side, mode_) ? favourable(bar, side) : bar.close;
-                recovered = recovered || side * (later - p0) >= trade.stop_distance;
-            }
+    /// check_exit with the levels that the venue holds: none while it refuses them; its liquidation before a stop.
+    Fill check(const Running& running, const Bar& bar) const {
+        const Position& position = running.position;
+        if (terms_.margin.leverage == 0.0 && !running.unprotected)
+            return check_exit(bar, position.side, position.stop, position.target, terms_.mode);
+        return named(running, check_exit(bar, position.side, stop_of(running), target_of(running), terms_.mode));
+    }
+    static double target_of(const Running& running) { return running.unprotected ? NaN : running.position.target; }
+    static bool liquidates_first(const Running& running) {
+        const double stop = running.unprotected ? NaN : running.position.stop;
+        return running.liquidation > 0.0 && !(running.position.side * (running.liquidation - stop) <= 0.0);
+    }
+    static double stop_of(const Running& running) {
+        if (liquidates_first(running)) return running.liquidation;
+        return running.unprotected ? NaN : running.position.stop;
+    }
+    static Fill named(const Running& running, Fill fill) {
+        if (fill.reason == ExitReason::stop && liquidates_first(running)) fill.reason = ExitReason::liquidation;
+        return fill;
+    }
+
+    /// A bar in which something fills: bar by bar of the lower timeframe where the mode and the data allow.
+    bool walk(Running& running, std::int64_t j, const Bar& bar, const Fill& fill, double held) {
+        if (is_ambiguous(bar, running.position.side, stop_of(running), target_of(running)))
+            running.trade.touched_both = 1;
+        for (std::int64_t d = detail_first_; d < detail_last_; ++d) {
+            const Bar part = terms_.detail.bar(static_cast<std::size_t>(d));
+            if (!can_fill(part)) continue;
+            const Fill inner = check(running, part);
+            if (inner.reason != ExitReason::open &&
+                take(running, j, part, bar, inner, held, d + 1, inner.gap && d == detail_first_))
+                return true;
+            running.position.see(part.high, part.low);
         }
-        trade.horizon_mfe = std::max(0.0, best);
-        trade.horizon_mae = std::max(0.0, -worst);
-        trade.horizon_pnl = side * (exit_after_costs(bars_.close[last], side, ExitReason::time, costs_) - p0);
-        trade.beyond = fill.reason == ExitReason::stop ? after : 0.0;
-        trade.premature = fill.reason == ExitReason::stop && trade.r <= 0.0 && recovered;
+        if (running.remaining < held) return false;
+        // the bar's own rule, also where the lower timeframe has a hole
+        return take(running, j, bar, bar, fill, held, detail_last_, fill.gap);
+    }
+
+    /// Books the fill and what it lets follow inside the same part of the bar; true once nothing remains.
+    bool take(Running& running, std::int64_t j, const Bar& part, const Bar& bar, Fill fill, double held,
+              std::int64_t next_detail, bool opening) {
+        Position& position = running.position;
+        const int side = position.side;
+        while (fill.reason != ExitReason::open) {
+            position.see(std::max(part.open, fill.price), std::min(part.open, fill.price));
+            const bool rung = fill.reason == ExitReason::target && running.rung < terms_.ladder.size();
+            if (!rung || running.remaining - terms_.ladder[running.rung].fraction < 1e-9) {
+                if (!opening) ledger_.funding_inside(running, j, held, 0.0);
+                double later = fill.last ? part.close : favourable(part, side);
+                for (std::int64_t d = next_detail; d < detail_last_; ++d) {
+                    const double price = favourable(terms_.detail.bar(static_cast<std::size_t>(d)), side);
+                    if (side * (price - later) > 0.0) later = price;
+                }
+                ledger_.close(running, j, fill, opening, later);
+                return true;
+            }
+            ledger_.exit(running, j, fill, opening, terms_.ladder[running.rung].fraction);
+            climb(running, j);
+            if (touches_stop(bar, side, stop_of(running))) running.trade.touched_both = 1;
+            const double stop = stop_of(running);
+            fill = named(running, fill.gap ? check_exit(part, side, stop, position.target, terms_.mode)
+                                           : check_rest(part, side, stop, position.target, terms_.mode));
+            opening = opening && fill.gap;
+        }
+        return false;
+    }
+
+    /// The next target of the ladder, and the stop that comes with the one just filled.
+    void climb(Running& running, std::int64_t j) {
+        Position& position = running.position;
+        const Rung& done = terms_.ladder[running.rung++];
+        const double distance = (position.target - position.entry) / done.target;
+        position.target =
+            running.rung < terms_.ladder.size() ? position.entry + terms_.ladder[running.rung].target * distance : NaN;
+        const double stop = position.entry + position.side * done.stop_r * position.initial_distance;
+        if (position.side * (stop - position.stop) > 0.0) {
+            position.stop = stop;
+            ledger_.stop_moved(running, j);
+        }
+    }
+
+    /// The bars of the lower timeframe inside bar j: from its open to the open of the next.
+    void find_detail(std::int64_t j) {
+        detail_first_ = detail_last_;
+        while (detail_first_ < terms_.detail_count && terms_.detail.ts[detail_first_] < bars_.ts[j]) ++detail_first_;
+        detail_last_ = detail_first_;
+        while (detail_last_ < terms_.detail_count && (j + 1 == n_ || terms_.detail.ts[detail_last_] < bars_.ts[j + 1]))
+            ++detail_last_;
     }
 
     const BarColumns bars_;
     std::int64_t n_;
     const std::vector<Entry>& entries_;
     std::int64_t horizon_;
-    Costs costs_;
-    FillMode mode_;
+    const Terms& terms_;
+    Ledger ledger_;
+    bool volume_known_ = false;
+    std::int64_t detail_first_ = 0, detail_last_ = 0;
     std::size_t next_ = 0;
     std::vector<Running> running_;
-    std::vector<Trade> trades_;
 };
 
-inline std::vector<Trade> replay_table(const BarColumns& bars, std::int64_t n, const std::vector<Entry>& entries,
-                                       TablePolicy policy, std::int64_t horizon, const Costs& costs, FillMode mode) {
-    Replay replay(bars, n, entries, horizon, costs, mode);
+inline Replayed replay_table(const BarColumns& bars, std::int64_t n, const std::vector<Entry>& entries,
+                             TablePolicy policy, std::int64_t horizon, const Terms& terms) {
+    Replay replay(bars, n, entries, horizon, terms);
     for (std::int64_t j = 0; j < n; ++j) {
         replay.step(j, policy);
         replay.decide(j, policy);
-    }
-    return replay.finish();
-}
-
-/// The engine's own decisions on the view of the bar just closed.
-struct EnginePolicy {
-    const Model& model;
-    const View& view;
-    double equity, notional, tick;
-
-    void open(Position& position, std::int64_t) {
-        position.quantity = notional / position.entry;
-        set_first_levels(model, view, position, equity, tick);
-    }
-    void update(Position& position, std::int64_t, double close) {
-        move_levels(model, view, position, close, equity, tick, [](ActionKind, const Trace&) {});
-    }
-};
-
-/// Replays the engine on a fresh graph of `symbol`; every trade has the same notional, so risk per trade is D0 / price.
-inline std::vector<Trade> replay_model(const Model& model, Graph& graph, const BarColumns& bars, std::int64_t n,
-                                       const std::vector<Entry>& entries, double equity, double notional, double tick,
-                                       const Costs& costs, FillMode mode) {
-    Replay replay(bars, n, entries, model.horizon_bars, costs, mode);
-    View view;
-    view.outputs.assign(graph.output_count(), NaN);
-    std::vector<double> features(model.feature_outputs.size());
-    EnginePolicy policy{model, view, equity, notional, tick};
-    const std::size_t width = graph.output_count();
-    std::vector<double> block(Graph::BLOCK * width);
-    for (std::int64_t at = 0; at < n; at += static_cast<std::int64_t>(Graph::BLOCK)) {
-        const std::int64_t size = std::min<std::int64_t>(Graph::BLOCK, n - at);
-        const BarColumns part{bars.ts + at,  bars.open + at,  bars.high + at,
-                              bars.low + at, bars.close + at, bars.volume + at};
-        graph.run(part, static_cast<std::size_t>(size), block.data(), width, 1);
-        for (std::int64_t i = 0; i < size; ++i) {
-            replay.step(at + i, policy);
-            std::copy_n(block.data() + static_cast<std::size_t>(i) * width, width, view.outputs.data());
-            look(model, bars.ts[at + i], view, features);
-            replay.decide(at + i, policy);
-        }
     }
     return replay.finish();
 }

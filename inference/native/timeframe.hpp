@@ -1,10 +1,26 @@
 // Higher timeframes. `resample` speaks only on the bar at which a bar of the higher timeframe has closed; on all others
 // it is missing, and by the gate's rule every kernel behind it keeps its state. `latest` brings the result back to
-// every bar.
+// every bar. `session` needs neither: it speaks on every bar.
 #pragma once
 #include "kernel.hpp"
 
 namespace ratchet {
+
+/// A span's column after one more bar: how 0 first, 1 largest, 2 smallest, 3 last, 4 sum.
+inline double merged(int how, double value, double x) {
+    switch (how) {
+        case 0:
+            return value;
+        case 1:
+            return std::max(value, x);
+        case 2:
+            return std::min(value, x);
+        case 3:
+            return x;
+        default:
+            return value + x;
+    }
+}
 
 /// One column of the higher timeframe's bars: of (column, time), time = close of the bar in microseconds since 1970.
 /// A bar belongs to the span (k interval + offset, (k + 1) interval + offset] in which it closes. A span is closed by
@@ -33,7 +49,7 @@ struct Resample {
             span = now;
             filled = false;
         }
-        value = filled ? merge(x) : x;
+        value = filled ? merged(how, value, x) : x;
         filled = true;
         if (time - offset == now * interval) {
             closed = value;
@@ -47,24 +63,56 @@ struct Resample {
     }
 
   private:
-    double merge(double x) const {
-        switch (how) {
-            case 0:
-                return value;
-            case 1:
-                return std::max(value, x);
-            case 2:
-                return std::min(value, x);
-            case 3:
-                return x;
-            default:
-                return value + x;
-        }
-    }
     double interval, offset;
     int how;
     double span = -1e300, value = 0.0;
     bool filled = false;
+};
+
+/// A session by the clock, which every bar sees: its own so far, and the one before. Spans are those of `resample`.
+struct Session {
+    static constexpr const char* NAME = "session";
+    static constexpr const char* FORMULA =
+        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column over spans of `interval_us`. output 0: of the "
+        "bars so far of the span in which this one closes; 1: of the last span before it that had bars (while there is "
+        "none, as 0)";
+    static constexpr int ARITY = 2;
+    static std::vector<Parameter> parameters() {
+        return {
+            {"interval_us", 1, 1e15, true}, {"offset_us", 0, 1e15, true}, {"how", 0, 4, true}, {"output", 0, 1, true}};
+    }
+    static Settings examples() {
+        return {{180e6, 0, 0, 0}, {300e6, 60e6, 1, 1}, {300e6, 0, 2, 1}, {60e6, 0, 3, 1}, {420e6, 120e6, 4, 0}};
+    }
+    static int warm_up(const std::vector<double>&) { return 0; }
+
+    using Reading = Output;
+
+    explicit Session(const std::vector<double>& p) : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])) {}
+    bool update(double x, double time) {
+        const double now = std::ceil((time - offset) / interval);
+        if (now != span) {
+            has_before = span > NONE;
+            before = value;
+            value = x;
+            span = now;
+        } else {
+            value = merged(how, value, x);
+        }
+        return true;
+    }
+    double read(const Output& output) const { return output.index && has_before ? before : value; }
+    template <class A>
+    void state(A& archive) {
+        archive(span), archive(value), archive(before), archive(has_before);
+    }
+
+  private:
+    static constexpr double NONE = -1e300;
+    double interval, offset;
+    int how;
+    double span = NONE, value = 0.0, before = 0.0;
+    bool has_before = false;
 };
 
 /// The last value that was not missing. Like those of missing.hpp not guarded by the gate: standing in for what is
@@ -99,7 +147,7 @@ inline std::vector<KernelInfo> timeframe_kernels() {
                       {{}},
                       [](const std::vector<double>&) { return 0; },
                       [](const std::vector<double>& p) { return std::make_unique<Latest>(p); }};
-    return {entry<Resample>(), latest};
+    return {entry<Resample>(), entry<Session>(), latest};
 }
 
 }  // namespace ratchet

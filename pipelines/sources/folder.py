@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from pipelines.sources.params import ColumnNames, IngestParams
-from pipelines.sources.tables import BARS, SERIES, TIMESTAMP, Tables, no_series
+from pipelines.sources.tables import BARS, OPTIONAL, Part, fingerprint
+from pipelines.sources.times import utc
 
 
-def read_folder(params: IngestParams) -> Tables:
-    """All *.csv and *.parquet files of the folder, columns renamed by `ingest.folder.columns`.
+@dataclass(frozen=True, slots=True)
+class ColumnNames:
+    """What the user's files call our columns; an empty symbol means: the file's stem is the symbol.
 
-    Times: text in ISO 8601 (no zone = UTC), dates, or whole numbers since 1970 in s, ms, µs or ns (told by their size).
+    trades and taker_buy_volume may be empty: the files have none.
+    """
+
+    symbol: str
+    ts: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trades: str
+    taker_buy_volume: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderParams:
+    """Bars from files: `path` holds *.csv and *.parquet."""
+
+    path: str
+    columns: ColumnNames
+
+
+def read_folder(params: FolderParams, symbols: tuple[str, ...]) -> Iterator[Part]:
+    """A part per *.csv and *.parquet file of the folder, columns renamed by `ingest.folder.columns`.
+
     A time or number that cannot be read becomes null, for the check to judge.
     """
-    folder = Path(params.folder.path)
+    folder = Path(params.path)
     files = sorted([*folder.glob("*.csv"), *folder.glob("*.parquet")])
     if not files:
         raise ValueError(
             f"ingest.folder.path: must hold *.csv or *.parquet files, was {str(folder)!r}; put the bars there"
         )
-    bars = pl.concat([_bars(path, params.folder.columns) for path in files])
-    if params.symbols:
-        missing = sorted(set(params.symbols) - set(bars["symbol"]))
-        if missing:
-            raise ValueError(f"ingest.symbols: must be in the files of {folder}, was {missing!r}; mend the names")
-        bars = bars.filter(pl.col("symbol").is_in(list(params.symbols)))
-    series = _series(Path(params.folder.series)) if params.folder.series else no_series()
-    return Tables(bars, series)
+    for path in files:
+        symbol = None if params.columns.symbol else path.stem
+        if symbol is None or not symbols or symbol in symbols:
+            stamp = fingerprint((params.columns, path.stem), path)
+            yield Part(f"folder-{path.name}", stamp, symbol, partial(_bars, path, params.columns))
 
 
-def _bars(path: Path, names: ColumnNames) -> pl.DataFrame:
-    frame = _read(path)
-    wanted = {column: getattr(names, column) for column in BARS}
+def _bars(path: Path, names: ColumnNames) -> dict[str, pl.DataFrame]:
+    frame = read_file(path)
+    wanted = {column: getattr(names, column) for column in {**BARS, **OPTIONAL}}
+    wanted = {column: name for column, name in wanted.items() if name or column not in OPTIONAL}
     if not wanted["symbol"]:
         frame, wanted["symbol"] = frame.with_columns(pl.lit(path.stem).alias("symbol")), "symbol"
     for column, name in wanted.items():
@@ -43,56 +69,19 @@ def _bars(path: Path, names: ColumnNames) -> pl.DataFrame:
                 f"ingest.folder.columns.{column}: must be a column of {path.name} ({', '.join(frame.columns)}), "
                 f"was {name!r}; mend the name"
             )
-    return frame.select(
+    kinds = {**BARS, **OPTIONAL}
+    bars = frame.select(
         pl.col(wanted["symbol"]).cast(pl.String).alias("symbol"),
-        _time(frame, wanted["ts"]).alias("ts"),
-        *(pl.col(wanted[name]).cast(pl.Float64, strict=False).alias(name) for name in list(BARS)[2:]),
+        utc(frame, wanted["ts"]).alias("ts"),
+        *(
+            pl.col(name).cast(kinds[column], strict=False).alias(column)
+            for column, name in wanted.items()
+            if column not in ("symbol", "ts")
+        ),
     )
+    return {"bars": bars}
 
 
-def _series(path: Path) -> pl.DataFrame:
-    if not path.exists():
-        raise ValueError(f"ingest.folder.series: must be a file, was {str(path)!r}; mend the path or leave it empty")
-    frame = _read(path)
-    missing = [column for column in SERIES if column not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"ingest.folder.series: must have the columns {', '.join(SERIES)}, was without {missing!r}; add them"
-        )
-    return frame.select(
-        pl.col("symbol").cast(pl.String),
-        pl.col("name").cast(pl.String),
-        _time(frame, "ts").alias("ts"),
-        pl.col("value").cast(pl.Float64, strict=False),
-    )
-
-
-def _read(path: Path) -> pl.DataFrame:
+def read_file(path: Path) -> pl.DataFrame:
+    """A CSV or Parquet file as it is."""
     return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
-
-
-def _time(frame: pl.DataFrame, name: str) -> pl.Expr:
-    kind = frame.schema[name]
-    if kind == pl.String:
-        # An offset is honoured; without one, the time is UTC.
-        zoned = pl.col(name).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-        plain = pl.coalesce(
-            pl.col(name).str.to_datetime(form, time_unit="us", strict=False)
-            for form in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
-        )
-        day = pl.col(name).str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-        return pl.coalesce(zoned, plain.dt.replace_time_zone("UTC"), day.dt.replace_time_zone("UTC"))
-    if isinstance(kind, pl.Datetime):
-        stamped = pl.col(name).cast(pl.Datetime("us", kind.time_zone))
-        return stamped.dt.convert_time_zone("UTC") if kind.time_zone else stamped.dt.replace_time_zone("UTC")
-    if kind == pl.Date:
-        return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    whole = pl.col(name).cast(pl.Int64, strict=False)
-    size = whole.abs()
-    micros = (
-        pl.when(size < 10**11).then(whole * 10**6)
-        .when(size < 10**14).then(whole * 10**3)
-        .when(size < 10**17).then(whole)
-        .otherwise(whole // 10**3)
-    )  # fmt: skip
-    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").cast(TIMESTAMP)

@@ -1,47 +1,39 @@
-"""Parameters of the ingest stage."""
+"""Parameters of the ingest stage; each source's own section stands in its module."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-
-@dataclass(frozen=True, slots=True)
-class ColumnNames:
-    """What the user's files call our columns; an empty symbol means: the file's stem is the symbol."""
-
-    symbol: str
-    ts: str
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
-
-
-@dataclass(frozen=True, slots=True)
-class FolderParams:
-    """Bars from files: `path` holds *.csv and *.parquet, `series` is one such file in our own columns, or empty."""
-
-    path: str
-    series: str
-    columns: ColumnNames
+from pipelines.sources.arch import ArchParams
+from pipelines.sources.binance import BinanceParams
+from pipelines.sources.ccxt import CcxtParams
+from pipelines.sources.depth import DepthParams
+from pipelines.sources.folder import FolderParams
+from pipelines.sources.freqtrade import FreqtradeParams
+from pipelines.sources.lean import LeanParams
+from pipelines.sources.series import SeriesParams
 
 
 @dataclass(frozen=True, slots=True)
 class IngestParams:
-    """source: which one; symbols: which of its symbols (empty = all); publication_delay_days: of its daily series."""
+    """sources: which ones, each with a section of its name; symbols: which symbols of theirs (empty = all)."""
 
-    source: Literal["arch", "folder"]
+    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean", "depth", "ccxt"], ...]
     symbols: tuple[str, ...]
-    publication_delay_days: float
+    arch: ArchParams
     folder: FolderParams
+    series: SeriesParams
+    binance: BinanceParams
+    freqtrade: FreqtradeParams
+    lean: LeanParams
+    depth: DepthParams
+    ccxt: CcxtParams
 
     def __post_init__(self) -> None:
-        if not 0 <= self.publication_delay_days <= 31:
+        if not self.sources or len(set(self.sources)) != len(self.sources):
             raise ValueError(
-                f"ingest.publication_delay_days: must lie in [0, 31], was {self.publication_delay_days!r}; "
-                "typical: 1, known at the close of the day it describes"
+                f"ingest.sources: must name one or more, each once, was {list(self.sources)!r}; typical: [arch]"
             )
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError(f"ingest.symbols: must not repeat, was {list(self.symbols)!r}; name each symbol once")

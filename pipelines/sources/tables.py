@@ -1,8 +1,12 @@
-"""The two tables that every source must bring, and their columns."""
+"""The tables that sources bring, their columns, and the part: what a source is read in, one piece at a time."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -17,7 +21,29 @@ BARS = {
     "close": pl.Float64(),
     "volume": pl.Float64(),
 }
+# Columns of bars that only some sources know. Features have them as series of these names, usable from the bar's close.
+OPTIONAL = {"trades": pl.Int64(), "taker_buy_volume": pl.Float64()}
 SERIES = {"symbol": pl.String(), "name": pl.String(), "ts": TIMESTAMP, "value": pl.Float64()}
+# side: of the aggressor, 1 buys, -1 sells.
+TRADES = {
+    "symbol": pl.String(),
+    "venue": pl.String(),
+    "ts": TIMESTAMP,
+    "price": pl.Float64(),
+    "quantity": pl.Float64(),
+    "side": pl.Int8(),
+}
+# One row a book; best level first.
+DEPTH = {
+    "symbol": pl.String(),
+    "venue": pl.String(),
+    "ts": TIMESTAMP,
+    "bid_price": pl.List(pl.Float64()),
+    "bid_quantity": pl.List(pl.Float64()),
+    "ask_price": pl.List(pl.Float64()),
+    "ask_quantity": pl.List(pl.Float64()),
+}
+SCHEMAS: dict[str, dict[str, pl.DataType]] = {"bars": BARS, "series": SERIES, "trades": TRADES, "depth": DEPTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +54,35 @@ class Tables:
     series: pl.DataFrame
 
 
-def no_series() -> pl.DataFrame:
-    """The series table of a source that has none."""
-    return pl.DataFrame(schema=SERIES)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a source reads at once: one file, or one symbol's files of a month.
+
+    key: unique among all sources' parts, names its files. fingerprint: changes whenever `read` would give something
+    else. symbol: the one symbol in it, None where only reading tells. read: table name → rows, in the source's order.
+    """
+
+    key: str
+    fingerprint: str
+    symbol: str | None
+    read: Callable[[], Mapping[str, pl.DataFrame]]
+
+
+def fingerprint(params: object, *files: Path) -> str:
+    """SHA-256 over the parameters that matter and the bytes of the files."""
+    found = [hashlib.sha256(repr(params).encode()).hexdigest()]
+    for path in files:
+        with path.open("rb") as stream:
+            found.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+
+def check_columns(name: str, frame: pl.DataFrame, source: str) -> None:
+    """Raise ValueError where a source brings other columns than the table has; bars may have those of OPTIONAL too."""
+    needed = SCHEMAS[name]
+    allowed = {**needed, **OPTIONAL} if name == "bars" else needed
+    schema = dict(frame.schema)
+    if any(schema.get(column) != kind for column, kind in needed.items()) or any(
+        allowed.get(column) != kind for column, kind in schema.items()
+    ):
+        raise ValueError(f"ingest.sources: {source} must bring {name} as {allowed}, was {schema}")

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import handmade_export as handmade
 from features import Expr, as_of, bar, constant, maximum, where
+from features.families import FAMILIES, FeatureParams
 from features.graph import from_data, graph_hash, merge, to_data
 from features.volatility import VolatilityParams, fit
 from inference import Graph
+from pipelines.params import section
+from pipelines.sources import IngestParams
+from pipelines.sources.arch import read_arch
 
 MINUTE = 60_000_000
+ROOT = Path(__file__).parents[2]
 
 # Features that may depend on the price level, with the reason.
+FIGURES = "people see the currency's own figures, so that is where orders gather"
 LEVEL_DEPENDENT = {
-    f"round_{name}": "people see round numbers in the currency's own figures, so that is where orders gather"
-    for name in ("below_distance", "above_distance", "major_below_distance", "major_above_distance")
+    f"{kind}_{side}_distance": FIGURES for kind in ("round", "round_major", "square") for side in ("below", "above")
 } | {
     f"hunt_{side}_{figure}": "some of the pools that hunts sweep lie at round numbers"
     for side in ("low", "high")
@@ -122,6 +129,24 @@ def test_no_feature_looks_ahead() -> None:
         spliced = {name: np.concatenate([bars[name][:cut], other[name][cut:]]) for name in bars}
         for name, values in Graph(graph, "SPX").run(spliced, ts).items():
             assert values[:cut].tobytes() == whole[name][:cut].tobytes(), name
+
+
+def test_no_feature_looks_ahead_on_real_bars() -> None:
+    """All families with the shipped parameters on the S&P 500: what is cut off changes nothing that went before."""
+    params = section("features", FeatureParams, ROOT / "params.yaml")
+    real = read_arch(section("ingest", IngestParams, ROOT / "params.yaml")).bars.filter(pl.col("symbol") == "SPX")
+    bars = {name: real[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
+    ts = real["ts"].dt.epoch("us").to_numpy()
+    returns = {"SPX": np.diff(np.log(bars["close"][:2500]))}
+    graph = merge([family.graph(params, returns, handmade.DAY) for family in FAMILIES.values()])
+    names = Graph(graph).series  # closes of the other symbols
+    series = dict.fromkeys(names, (ts + handmade.DAY + 1, bars["close"] ** 0.5))
+    whole = Graph(graph, "SPX").run(bars, ts, series)
+    assert all(np.isfinite(whole[name][300:]).mean() > 0.9 for name in graph["features"])
+    for cut in (301, 1500, 4000):
+        short = Graph(graph, "SPX").run({name: values[:cut] for name, values in bars.items()}, ts[:cut], series)
+        for name, values in short.items():
+            assert values.tobytes() == whole[name][:cut].tobytes(), name
 
 
 def test_two_ages_of_one_series_both_see_the_past_alone() -> None:

@@ -17,7 +17,7 @@ from features.hunts import (
     prior_extreme,
     sweep,
 )
-from features.levels import LevelsParams, unit, zones
+from features.levels import LevelsParams, nearest_zones, unit
 from features.volatility import VolatilityParams
 from inference import Graph
 
@@ -184,7 +184,7 @@ def test_pools_equal_a_slow_loop(market, side) -> None:
     for column in ("2", "3"):  # round numbers and zones lie beyond the close, where they are
         at = got[column][ready:]
         assert (side * (at - market[0]["close"][ready:]) >= 0)[at > 0].all()
-    zone = compute({str(i): each for i, each in enumerate(zones(LEVELS, UNIT))}, market)
+    zone = compute({str(i): each for i, each in enumerate(nearest_zones(LEVELS, UNIT))}, market)
     price, strength = (zone["1"], zone["3"]) if side > 0 else (zone["0"], zone["2"])
     np.testing.assert_array_equal(got["3"][ready:], np.where(strength >= 3.0, price, 0.0)[ready:])
     assert 0.05 < (got["3"][ready:] > 0).mean() < 0.95

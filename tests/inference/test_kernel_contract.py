@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from inference import Graph, _native
 
 BARS = 120
+STYLES = ("noise", "constant", "ties", "spikes", "jump", "sessions")
 MINUTE = 60_000_000
-TS = np.arange(BARS, dtype=np.int64) * MINUTE
 
 # inputs of the kernel under test: columns of the bar, all of them random and independent
 COLUMNS = ["close", "open", "volume"]
@@ -37,7 +37,7 @@ CASES = [
 
 
 def columns_of(kernel: _native.KernelInfo) -> list[str]:
-    return CLOCK if kernel.name in ("resample", "seasonal_factor") else COLUMNS[: kernel.arity]
+    return CLOCK if kernel.name in ("resample", "seasonal_factor", "session") else COLUMNS[: kernel.arity]
 
 
 def one_kernel_graph(kernel: _native.KernelInfo, options: dict[str, float]) -> Graph:
@@ -50,7 +50,10 @@ def one_kernel_graph(kernel: _native.KernelInfo, options: dict[str, float]) -> G
 
 
 def make_bars(seed: int, style: str = "noise") -> dict[str, np.ndarray]:
-    """Bars that a market could print: noise, constant prices, spikes, ties, zero volume, jumps of level."""
+    """Bars that a market could print: noise, constant prices, spikes, ties, zero volume, jumps of level, sessions.
+
+    In sessions some bars are absent, and the market closes for hours or days and opens elsewhere.
+    """
     rng = np.random.default_rng(seed)
     if style == "constant":
         close = np.full(BARS, 7.0)
@@ -62,9 +65,14 @@ def make_bars(seed: int, style: str = "noise") -> dict[str, np.ndarray]:
         close[rng.integers(0, BARS, 4)] *= 1e6
     if style == "jump":
         close[BARS // 2 :] *= 1e-5
+    step = np.full(BARS, MINUTE)
+    if style == "sessions":
+        step = MINUTE * rng.choice([1, 1, 1, 1, 1, 1, 2, 5, 17 * 60, 65 * 60], BARS)
+        close *= np.exp(np.cumsum(np.where(step > 60 * MINUTE, rng.normal(0, 0.05, BARS), 0.0)))
     opening = np.roll(close, 1) * np.exp(rng.normal(0, 0.01, BARS)) if style != "constant" else close.copy()
     volume = np.where(rng.random(BARS) < 0.2, 0.0, rng.exponential(1e4, BARS))
     return {
+        "ts": np.cumsum(step),
         "open": opening,
         "high": np.maximum(opening, close),
         "low": np.minimum(opening, close),
@@ -74,10 +82,10 @@ def make_bars(seed: int, style: str = "noise") -> dict[str, np.ndarray]:
 
 
 def part(bars: dict[str, np.ndarray], a: int, b: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    return {name: values[a:b] for name, values in bars.items()}, TS[a:b]
+    return {name: values[a:b] for name, values in bars.items()}, bars["ts"][a:b]
 
 
-bars_of = st.builds(make_bars, st.integers(0, 2**31), st.sampled_from(["noise", "constant", "ties", "spikes", "jump"]))
+bars_of = st.builds(make_bars, st.integers(0, 2**31), st.sampled_from(list(STYLES)))
 CHECKS = settings(max_examples=15, deadline=None)
 
 
@@ -92,7 +100,7 @@ def test_every_kernel_has_examples_and_every_parameter_varies() -> None:
 @CHECKS
 @given(bars=bars_of, cuts=st.lists(st.integers(1, BARS - 1), max_size=6))
 def test_any_chunking_gives_the_same_bits(kernel, options, bars, cuts) -> None:
-    whole = one_kernel_graph(kernel, options).run(bars, TS)["out"]
+    whole = one_kernel_graph(kernel, options).run(bars, bars["ts"])["out"]
     graph = one_kernel_graph(kernel, options)
     edges = [0, *sorted(set(cuts)), BARS]
     pieces = [graph.run(*part(bars, a, b))["out"] for a, b in pairwise(edges)]
@@ -103,10 +111,30 @@ def test_any_chunking_gives_the_same_bits(kernel, options, bars, cuts) -> None:
 @CHECKS
 @given(bars=bars_of)
 def test_bar_by_bar_equals_block(kernel, options, bars) -> None:
-    whole = one_kernel_graph(kernel, options).run(bars, TS)["out"]
+    whole = one_kernel_graph(kernel, options).run(bars, bars["ts"])["out"]
     graph = one_kernel_graph(kernel, options)
     single = [graph.run(*part(bars, i, i + 1))["out"][0] for i in range(BARS)]
     assert np.array(single).tobytes() == whole.tobytes()
+
+
+def test_a_live_bar_equals_the_block_and_bars_go_forward() -> None:
+    kernel = next(k for k in _native.kernels() if k.name == "rolling_std")
+    bars = make_bars(4, "sessions")
+    whole = one_kernel_graph(kernel, {"window": 17}).run(bars, bars["ts"])["out"]
+    graph = one_kernel_graph(kernel, {"window": 17})
+    live = []
+    for i in range(BARS):
+        graph.update(int(bars["ts"][i]), *(float(bars[name][i]) for name in ("open", "high", "low", "close", "volume")))
+        live.append(graph.values[0])
+    assert np.array(live).tobytes() == whole.tobytes()
+    before = graph.save()
+    with pytest.raises(ValueError, match=r"bar\.ts: must be later than the bar before it"):
+        graph.update(int(bars["ts"][-1]), 1.0, 1.0, 1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match=r"bar\.ts: must be later than the bar before it"):
+        graph.run(*part(bars, BARS - 1, BARS))
+    with pytest.raises(ValueError, match=r"bar\.high: must not be below low"):
+        graph.update(int(bars["ts"][-1]) + 1, 1.0, 1.0, 2.0, 1.0, 1.0)
+    assert graph.save() == before
 
 
 @pytest.mark.parametrize(("kernel", "options"), CASES)
@@ -115,8 +143,9 @@ def test_bar_by_bar_equals_block(kernel, options, bars) -> None:
 def test_no_look_ahead(kernel, options, bars, other, cut) -> None:
     """Another future changes nothing up to the cut."""
     spliced = {name: np.concatenate([bars[name][:cut], other[name][cut:]]) for name in bars}
-    a = one_kernel_graph(kernel, options).run(bars, TS)["out"][:cut]
-    b = one_kernel_graph(kernel, options).run(spliced, TS)["out"][:cut]
+    spliced["ts"][cut:] += bars["ts"][-1]
+    a = one_kernel_graph(kernel, options).run(bars, bars["ts"])["out"][:cut]
+    b = one_kernel_graph(kernel, options).run(spliced, spliced["ts"])["out"][:cut]
     assert a.tobytes() == b.tobytes()
 
 
@@ -135,7 +164,7 @@ def test_readings_of_one_state_are_what_each_is_alone(kernel, bars, cut) -> None
     together.load(state)
     again = together.run(*part(bars, cut, BARS))
     for i, options in enumerate(examples):
-        alone = one_kernel_graph(kernel, options).run(bars, TS)["out"]
+        alone = one_kernel_graph(kernel, options).run(bars, bars["ts"])["out"]
         assert np.concatenate([first[str(i)], rest[str(i)]]).tobytes() == alone.tobytes(), options
         assert again[str(i)].tobytes() == rest[str(i)].tobytes(), options
 
@@ -156,7 +185,7 @@ def test_ready_exactly_after_the_declared_warm_up(kernel, options) -> None:
     if kernel.name == "resample":
         pytest.skip("ready when the clock says so: tests/features/test_timeframes.py")
     graph = one_kernel_graph(kernel, options)
-    finite = np.isfinite(graph.run(make_bars(3), TS)["out"])
+    finite = np.isfinite(graph.run(*part(make_bars(3), 0, BARS))["out"])
     assert int(np.argmax(finite)) == graph.warm_up["out"]
     assert finite[graph.warm_up["out"] :].all() or kernel.name in ("log", "sqrt", "divide")
 
@@ -187,10 +216,11 @@ def test_a_missing_input_gives_nan_and_leaves_the_state(kernel, options, bars, m
         node["p"] = options
     data = {"bar_interval_us": 0, "nodes": [*nodes, node], "outputs": {"out": kernel.arity}, "features": []}
     present = np.setdiff1d(np.arange(BARS), missing)
-    values = {**bars, "time": TS.astype(float)}
-    series = {f"s{i}": (TS[present], values[name][present]) for i, name in enumerate(columns_of(kernel))}
-    out = Graph(data).run(bars, TS, series)["out"]
-    dense = Graph(data).run({k: v[present] for k, v in bars.items()}, TS[present], series)["out"]
+    ts = bars["ts"]
+    values = {**bars, "time": ts.astype(float)}
+    series = {f"s{i}": (ts[present], values[name][present]) for i, name in enumerate(columns_of(kernel))}
+    out = Graph(data).run(bars, ts, series)["out"]
+    dense = Graph(data).run({k: v[present] for k, v in bars.items()}, ts[present], series)["out"]
     assert np.isnan(out[missing]).all()
     assert out[present].tobytes() == dense.tobytes()
 
@@ -221,7 +251,7 @@ def test_impossible_parameters_are_refused_by_name(kernel) -> None:
 def test_a_saved_state_that_does_not_fit_is_refused_and_changes_nothing() -> None:
     kernel = next(k for k in _native.kernels() if k.name == "rolling_std")
     graph, other = one_kernel_graph(kernel, {"window": 17}), one_kernel_graph(kernel, {"window": 3})
-    graph.run(make_bars(1), TS)
+    graph.run(*part(make_bars(1), 0, BARS))
     state = graph.save()
     flipped = bytes([*state[:40], state[40] ^ 1, *state[41:]])
     for wrong, rule in (

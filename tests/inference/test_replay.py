@@ -30,7 +30,7 @@ def adversarial_bars(seed: int, coarse: bool) -> Bars:
 def both(bars: Bars, entries: Entries, stop, target, trail, horizon: int, mode: str):
     distances = [np.broadcast_to(np.asarray(d, float), (N,)) for d in (stop, target, trail)]
     ours = replay_levels(bars, entries, *distances, horizon, COSTS, mode)
-    theirs = reference.replay_levels(bars, entries, *distances, horizon, COSTS, mode)
+    theirs, _ = reference.replay_levels(bars, entries, *distances, horizon, COSTS, mode)
     return ours, theirs
 
 
@@ -111,5 +111,5 @@ def test_entries_that_cannot_be_are_refused(index, side, rule) -> None:
 def test_the_python_layout_is_the_compiled_one() -> None:
     bars = adversarial_bars(2, False)
     (trade,) = replay_levels(bars, Entries(np.array([4]), np.array([-1], np.int8)), 1.0, 2.0, np.nan, 5, COSTS)
-    assert TRADE.itemsize == 168
+    assert TRADE.itemsize == 176
     assert (trade["entry"], trade["entry_index"], trade["side"], trade["fill_price"]) == (0, 5, -1, bars.open[5])

@@ -40,3 +40,21 @@ def test_json_refuses_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         atomic.write_json({"a": float("nan")}, tmp_path / "a.json")
     assert not (tmp_path / "a.json").exists()
+
+
+def test_a_fresh_folder_takes_the_place_of_the_old_one_or_leaves_it(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    for text in ("old", "new"):
+        with atomic.fresh_folder(place) as folder:
+            (folder / f"{text}.txt").write_text(text)
+    assert os.listdir(place) == ["new.txt"]
+
+    def fail() -> None:
+        with atomic.fresh_folder(place) as folder:
+            (folder / "half.txt").write_text("")
+            raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        fail()
+    assert os.listdir(place) == ["new.txt"]
+    assert os.listdir(tmp_path) == ["data"]

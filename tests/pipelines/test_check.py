@@ -2,14 +2,16 @@ import datetime as dt
 import json
 import math
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from pipelines.check import BarRules, CheckParams, SeriesRules, check, refusal, report
+from pipelines.check import BarRules, CheckParams, SeriesRules, check, check_folder, refusal, report
 from pipelines.ingest import ingest
 from pipelines.params import section
+from pipelines.partitions import read_bars, write_part
 from pipelines.sources import BARS, SERIES, IngestParams, Tables
 
 MARK = CheckParams(1.5, BarRules(*["mark"] * 11), SeriesRules(*["mark"] * 4))  # type: ignore[arg-type]
@@ -101,21 +103,36 @@ def test_series_findings() -> None:
 
 
 def test_the_report_is_json_even_for_nan() -> None:
-    before = Tables(CASES["not_finite"][0], series((0, math.nan)))
-    after, findings = check(before, MARK)
-    data = json.loads(json.dumps(report(before, after, findings), allow_nan=False))
+    _, findings = check(Tables(CASES["not_finite"][0], series((0, math.nan))), MARK)
+    data = json.loads(json.dumps(report({}, findings), allow_nan=False))
     found = next(f for f in data["findings"] if f["finding"] == "not_finite" and f["table"] == "bars")
     assert found["count"] == 3
     assert found["rows"][0]["ts"].startswith("2020-01-02")
 
 
-def test_the_shipped_data_pass_and_only_holidays_leave() -> None:
-    before = ingest(section("ingest", IngestParams))
-    after, findings = check(before, section("check", CheckParams))
+def test_symbols_one_by_one_find_what_the_whole_table_shows(tmp_path: Path) -> None:
+    sick = pl.concat(frame.with_columns(pl.lit(name).alias("symbol")) for name, (frame, _) in CASES.items())
+    odd = series((0, 1.0), (2, math.nan), (1, 2.0), (1, 2.0))
+    for symbol in sorted(CASES):
+        write_part(sick.filter(pl.col("symbol") == symbol), tmp_path / "bars", "all")
+    write_part(odd, tmp_path / "series", "all")
+    params = replace(MARK, bars=replace(MARK.bars, not_finite="drop", duplicate="drop"))
+    counts, findings = check_folder(tmp_path, tmp_path / "checked", params)
+    after, expected = check(Tables(sick, odd), params)
+    assert counts["bars"] == {"ingested": sick.height, "kept": after.bars.height}
+    assert {(f.table, f.name, f.rule): f.count for f in findings} == {
+        (f.table, f.name, f.rule): f.rows.height for f in expected
+    }
+    assert read_bars(tmp_path / "checked/bars").equals(after.bars)
+    assert pl.read_parquet(tmp_path / "checked/series.parquet").equals(after.series)
+
+
+def test_the_shipped_data_pass_and_only_holidays_leave(tmp_path: Path) -> None:
+    ingest(section("ingest", IngestParams), tmp_path)
+    counts, findings = check_folder(tmp_path, tmp_path / "checked", section("check", CheckParams))
     assert refusal(findings) == ""
-    assert after.bars.height == before.bars.height == 10_062
-    assert before.series.height - after.series.height == 46
-    assert {f"{f.table}.{f.name}": f.rows.height for f in findings} == {
+    assert counts == {"bars": {"ingested": 10_062, "kept": 10_062}, "series": {"ingested": 1305, "kept": 1259}}
+    assert {f"{f.table}.{f.name}": f.count for f in findings} == {
         "bars.zero_volume": 2,
         "bars.gap": 6,
         "bars.stale_open": 2012,

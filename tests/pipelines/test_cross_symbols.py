@@ -11,10 +11,12 @@ from ruamel.yaml import YAML
 
 import handmade_export as handmade
 import small_pipeline
+from features.store import read_family
 from inference import Engine, Graph
 from inference.replay import Costs, Entries, replay_engine
 from models.predictor import NO_SERIES, Predictor
 from pipelines import features
+from pipelines.partitions import write_part
 from pipelines.tables import bars_by_symbol, series_for
 
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -33,11 +35,11 @@ def test_the_stage_writes_the_family(tmp_path: Path, bars: pl.DataFrame) -> None
     with (tmp_path / "params.yaml").open("w") as file:
         YAML(typ="safe", pure=True).dump(params, file)
     (tmp_path / "data/checked").mkdir(parents=True)
-    bars.write_parquet(tmp_path / "data/checked/bars.parquet")
+    write_part(bars, tmp_path / "data/checked/bars", "all")
     NO_SERIES.write_parquet(tmp_path / "data/checked/series.parquet")
     with small_pipeline.inside(tmp_path):
         features.main("cross")
-        table = pl.read_parquet("data/features/cross.parquet").sort("symbol", "ts")
+        table = read_family(tmp_path / "data/features/cross")
     for symbol, other in ("AB", "BA"):
         mine = table.filter(pl.col("symbol") == symbol)
         assert mine[60:].select(pl.exclude("symbol", "ts").is_finite().all()).row(0) == (True,) * (mine.width - 2)

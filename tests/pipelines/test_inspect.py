@@ -16,6 +16,7 @@ from features.families import FAMILIES
 from features.labels import LabelParams
 from pipelines import inspect
 from pipelines.params import section
+from pipelines.partitions import read_bars
 from pipelines.splits import SplitParams
 from small_pipeline import inside, prepare
 
@@ -28,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working folder with features, labels and one trade."""
     folder = tmp_path_factory.mktemp("inspect")
     prepare(folder)
-    times = pl.read_parquet(folder / "data/checked/bars.parquet").filter(pl.col("symbol") == "A")["ts"]
+    times = read_bars(folder / "data/checked/bars", ["A"])["ts"]
     values = {
         "fill_price": 100.0,
         "stop_distance": 3.0,
@@ -106,7 +107,7 @@ def test_impossible_spans_are_refused(project: Path, arguments: list[str], messa
         inspect.main(arguments)
 
 
-@pytest.mark.parametrize("path", ["data/checked/bars.parquet", "data/features/levels/A.parquet", "data/labels.parquet"])
+@pytest.mark.parametrize("path", ["data/checked/bars", "data/features/levels/A.parquet", "data/labels.parquet"])
 def test_a_stage_that_has_not_run_is_named(project: Path, path: str) -> None:
     (project / path).rename(project / "away")
     try:
@@ -187,7 +188,7 @@ def test_the_page_in_a_browser(page: str, project: Path, tmp_path: Path) -> None
     told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout)
     assert told is not None
     seen = json.loads(told[1])
-    bars = pl.read_parquet("data/checked/bars.parquet").filter(pl.col("symbol") == "A").tail(inspect.DEFAULT_BARS)
+    bars = read_bars(symbols=["A"]).tail(inspect.DEFAULT_BARS)
     features = page.count("<option")
     assert seen["title"] == "ratchet: A"
     assert seen["candles"] == bars.height

@@ -15,6 +15,7 @@ from features.store import read_family
 from inference import Graph
 from pipelines import overlays
 from pipelines.params import section
+from pipelines.partitions import read_bars
 from small_pipeline import DAY_US, inside, prepare
 
 SYMBOL = "B"
@@ -36,7 +37,7 @@ def params(folder: Path) -> FeatureParams:
 @pytest.fixture(scope="module")
 def frame(folder: Path) -> pl.DataFrame:
     """All bars of one symbol with all features."""
-    bars = pl.read_parquet(folder / "data/checked/bars.parquet")
+    bars = read_bars(folder / "data/checked/bars")
     families = (read_family(folder / "data/features" / name) for name in FAMILIES)
     first, *rest = (table.filter(pl.col("symbol") == SYMBOL).drop("symbol") for table in (bars, *families))
     for each in rest:

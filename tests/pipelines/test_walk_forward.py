@@ -17,7 +17,9 @@ from ruamel.yaml import YAML
 
 from pipelines import folds as folds_module
 from pipelines import walk_forward
+from pipelines.atomic import write_parquet
 from pipelines.folds import Fold, WalkForwardParams, folds, prepare
+from pipelines.partitions import read_bars, write_part
 from pipelines.splits import SplitParams, split
 from small_pipeline import ROOT
 from small_pipeline import prepare as prepare_small
@@ -51,9 +53,12 @@ def test_impossible_parameters_are_refused(wrong: tuple[int, int, int, int]) -> 
 @pytest.fixture
 def checked(tmp_path: Path) -> Path:
     ts = pl.datetime_range(dt.datetime(2009, 1, 1), LAST, "1d", time_zone="UTC", eager=True, time_unit="us")
-    pl.DataFrame({"symbol": "A", "ts": ts}).write_parquet(tmp_path / "bars.parquet")
-    pl.DataFrame({"symbol": "*", "name": "x", "ts": ts, "value": 1.0}).write_parquet(tmp_path / "series.parquet")
-    return tmp_path
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0)
+    write_part(pl.DataFrame({"symbol": "A", "ts": ts, **prices}), tmp_path / "checked/bars", "all")
+    write_parquet(
+        pl.DataFrame({"symbol": "*", "name": "x", "ts": ts, "value": 1.0}), tmp_path / "checked/series.parquet"
+    )
+    return tmp_path / "checked"
 
 
 def params() -> dict:
@@ -64,7 +69,7 @@ def test_a_fold_sees_no_bar_after_its_end_and_its_parts_fit(checked: Path, tmp_p
     for fold in folds(LAST, CUT, WalkForwardParams(3, 300, 400, 1)):
         folder = tmp_path / f"fold-{fold.number}"
         assert prepare(fold, params(), checked, folder)
-        bars, series = (pl.read_parquet(folder / f"data/checked/{name}.parquet") for name in ("bars", "series"))
+        bars, series = read_bars(folder / "data/checked/bars"), pl.read_parquet(folder / "data/checked/series.parquet")
         assert bars["ts"].max().date() == series["ts"].max().date() == fold.end - dt.timedelta(days=1)
         assert bars["ts"].min().date() == fold.begin
         assert series["ts"].min().date() == dt.date(2009, 1, 1), "a value from before may still be in force"
@@ -94,7 +99,8 @@ def test_only_what_changed_is_done_again(checked: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(folds_module, "code_digest", lambda: "other code")
     assert prepare(fold, other, checked, folder)
     (folder / "done").touch()
-    pl.read_parquet(checked / "bars.parquet").head(2000).write_parquet(checked / "bars.parquet")
+    series = checked / "series.parquet"
+    write_parquet(pl.read_parquet(series).head(2000), series)
     assert prepare(fold, other, checked, folder)
 
 

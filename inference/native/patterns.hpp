@@ -1,0 +1,156 @@
+// Patterns of the zigzag's turning points: harmonic patterns and Elliott waves. (high, low, threshold) as for the
+// zigzag are logarithms; ratios and levels are in prices, as published. Figures change when a turning point is
+// confirmed.
+#pragma once
+#include "levels.hpp"
+
+namespace ratchet {
+
+/// Feeds one bar; whether a turning point was confirmed on it (or it is the first bar).
+inline bool turns(Zigzag& zigzag, double high, double low, double threshold) {
+    const double before = zigzag.direction;
+    zigzag.update(high, low, threshold);
+    return zigzag.now == 0 || zigzag.direction != before;
+}
+
+/// A price from its logarithm; finite for any, so that no state is ever without a number.
+inline double price_of(double logarithm) { return std::exp(std::clamp(logarithm, -300.0, 300.0)); }
+
+inline std::array<double, 5> turning_prices(const Zigzag& zigzag) {
+    std::array<double, 5> prices;
+    std::transform(zigzag.points.begin(), zigzag.points.end(), prices.begin(), price_of);
+    return prices;
+}
+
+/// Ranges of AB / XA (b), BC / AB (c) and CD / BC (projection), and the AD / XA at which the pattern completes.
+struct HarmonicPattern {
+    double b_low, b_high, c_low, c_high, projection_low, projection_high, completion;
+};
+
+/// Gartley (1935), Profits in the Stock Market, with the ratios of Carney (2010), Harmonic Trading 1.
+inline constexpr std::array<HarmonicPattern, 4> HARMONIC_PATTERNS{{
+    {0.618, 0.618, 0.382, 0.886, 1.272, 1.618, 0.786},  // Gartley
+    {0.382, 0.5, 0.382, 0.886, 1.618, 2.618, 0.886},    // bat
+    {0.786, 0.786, 0.382, 0.886, 1.618, 2.24, 1.272},   // butterfly
+    {0.382, 0.618, 0.382, 0.886, 2.24, 3.618, 1.618},   // crab
+}};
+
+/// X A B C are the four latest turning points, the live leg runs to D. Where D completes the pattern follows from X and
+/// A, and so does the projection CD / BC that it takes.
+struct Harmonic {
+    static constexpr const char* NAME = "harmonic";
+    static constexpr const char* FORMULA =
+        "fit of the zigzag's four latest turning points X A B C to harmonic patterns (Gartley, bat, butterfly, "
+        "crab): exp(-sum of squares / 2) of how far each ratio misses its range, as a share of the range's nearer "
+        "end, over `tolerance`. output 0: best fit, with the sign of the turn expected at D; 1: price at which that"
+        " pattern completes; 2: like 0 for the pattern that the latest turning point completed as D; 3 to 6: fit of"
+        " each pattern; 7 to 10: price at which each completes";
+    static constexpr int ARITY = 3;
+    static std::vector<Parameter> parameters() { return {{"tolerance", 1e-3, 10, false}, {"output", 0, 10, true}}; }
+    static Settings examples() { return {{0.1, 0}, {0.5, 1}, {0.5, 2}, {0.1, 4}, {0.1, 10}}; }
+    static int warm_up(const std::vector<double>&) { return 0; }
+
+    using Reading = Output;
+
+    explicit Harmonic(const std::vector<double>& p) : tolerance(p[0]), zigzag({0.0}) {}
+    bool update(double high, double low, double threshold) {
+        if (turns(zigzag, high, low, threshold)) measure();
+        return true;
+    }
+    double read(const Output& output) const { return figures[output.index]; }
+    template <class A>
+    void state(A& archive) {
+        archive(zigzag), archive(figures);
+    }
+
+  private:
+    static constexpr std::size_t COUNT = HARMONIC_PATTERNS.size(), FIT = 3, COMPLETION = FIT + COUNT;
+    static double miss(double ratio, double low, double high) {
+        return ratio < low ? (low - ratio) / low : ratio > high ? (ratio - high) / high : 0.0;
+    }
+    double fit(double squares) const { return std::exp(-0.5 * squares / (tolerance * tolerance)); }
+    /// Of the turning points w X A B C (prices): w X A B was forecast so far, and C was to be its D.
+    void measure() {
+        const auto [c, b, a, x, w] = turning_prices(zigzag);
+        const double xa = std::abs(a - x), ab = std::abs(b - a), bc = std::abs(c - b), wx = std::abs(x - w);
+        std::size_t best = 0;
+        double completed = 0.0;
+        for (std::size_t i = 0; i < COUNT; ++i) {
+            const HarmonicPattern& p = HARMONIC_PATTERNS[i];
+            double &score = figures[FIT + i], &d = figures[COMPLETION + i];
+            if (wx > 0.0) {
+                const double off = miss(std::abs(c - x) / wx, p.completion, p.completion);
+                completed = std::max(completed, score * fit(off * off));
+            }
+            d = a - p.completion * (a - x);
+            score = 0.0;
+            if (xa > 0.0 && ab > 0.0 && bc > 0.0) {
+                const double off_b = miss(ab / xa, p.b_low, p.b_high), off_c = miss(bc / ab, p.c_low, p.c_high),
+                             off_d = miss(std::abs(c - d) / bc, p.projection_low, p.projection_high);
+                score = fit(off_b * off_b + off_c * off_c + off_d * off_d);
+            }
+            if (score > figures[FIT + best]) best = i;
+        }
+        figures[0] = -zigzag.direction * figures[FIT + best];
+        figures[1] = figures[COMPLETION + best];
+        figures[2] = zigzag.direction * completed;
+    }
+    double tolerance;
+    Zigzag zigzag;
+    std::array<double, COMPLETION + COUNT> figures{};
+};
+
+/// Wave 3 runs from the latest turning point after two waves, wave 5 after four. Frost and Prechter (1978), Elliott
+/// Wave Principle: wave 2 never passes the start of wave 1, wave 3 passes the end of wave 1 and is never the shortest
+/// of 1, 3 and 5, wave 4 never enters the range of wave 1.
+struct Elliott {
+    static constexpr const char* NAME = "elliott";
+    static constexpr const char* FORMULA =
+        "Elliott waves that end in the zigzag's live leg. output 0: 1 where the leg can be wave 3 (wave 2 held the "
+        "start of wave 1), else 0; 1: end of 2 + 1.618 x wave 1; 2: 1 where it can be wave 5 (as before, wave 3 "
+        "passed the end of 1, wave 4 held it, wave 3 is not the shortest), else 0; 3, 4: end of 4 + 0.618, 1 x wave"
+        " 1; 5, 6: end of 4 + 0.618, 1 x the way from the start of 1 to the end of 3";
+    static constexpr int ARITY = 3;
+    static std::vector<Parameter> parameters() { return {{"output", 0, 6, true}}; }
+    static Settings examples() { return {{0}, {1}, {2}, {4}, {5}}; }
+    static int warm_up(const std::vector<double>&) { return 0; }
+
+    using Reading = Output;
+
+    explicit Elliott(const std::vector<double>&) : zigzag({0.0}) {}
+    bool update(double high, double low, double threshold) {
+        if (turns(zigzag, high, low, threshold)) measure();
+        // once wave 5 outgrows it, a wave 3 shorter than wave 1 is the shortest
+        figures[2] = is_fifth && zigzag.direction * zigzag.extreme <= limit ? 1.0 : 0.0;
+        return true;
+    }
+    double read(const Output& output) const { return figures[output.index]; }
+    template <class A>
+    void state(A& archive) {
+        archive(zigzag), archive(figures), archive(is_fifth), archive(limit);
+    }
+
+  private:
+    void measure() {
+        const auto [e, d, c, b, a] = turning_prices(zigzag);
+        const double up = zigzag.direction;
+        figures[0] = up * (d - c) > 0.0 && up * (e - c) > 0.0 ? 1.0 : 0.0;
+        figures[1] = e + 1.618 * (d - c);
+        figures[3] = e + 0.618 * (b - a);
+        figures[4] = e + (b - a);
+        figures[5] = e + 0.618 * (d - a);
+        figures[6] = e + (d - a);
+        is_fifth = up * (b - a) > 0.0 && up * (c - a) > 0.0 && up * (d - b) > 0.0 && up * (e - b) > 0.0;
+        const double end = e + (d - c);  // of a wave 5 as long as wave 3
+        limit =
+            std::abs(d - c) >= std::abs(b - a) || end <= 0.0 ? std::numeric_limits<double>::max() : up * std::log(end);
+    }
+    Zigzag zigzag;
+    std::array<double, 7> figures{};
+    bool is_fifth = false;
+    double limit = 0.0;
+};
+
+inline std::vector<KernelInfo> pattern_kernels() { return {entry<Harmonic>(), entry<Elliott>()}; }
+
+}  // namespace ratchet

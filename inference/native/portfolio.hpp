@@ -1,0 +1,174 @@
+// One equity for the trades of several symbols: sizes by risk, under the portfolio's limit on held positions.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "trade.hpp"
+
+namespace ratchet {
+
+/// Fractions of equity. An entry that would get less than `min_share` of its size by max_trade_loss is refused.
+struct Limits {
+    double max_trade_loss, max_open_risk, min_share;
+};
+
+/// One symbol's replay.
+struct Book {
+    BarColumns bars;
+    std::int64_t n;
+    const Trade* trades;
+    std::int64_t trade_count;
+    const Event* events;
+    std::int64_t event_count;
+};
+
+/// What became of an entry; layout mirrored in inference/portfolio.py. quantity 0: refused; wanted: by the limit per
+/// trade alone; equity before it and open risk with it, money.
+struct Size {
+    std::int64_t symbol, entry, ts;
+    double quantity, wanted, equity, open_risk, pnl;
+};
+/// The state after each time's closes, money.
+struct EquityPoint {
+    std::int64_t ts, positions;
+    double equity, open_risk;
+};
+struct Account {
+    std::vector<Size> sizes;  // in order of time
+    std::vector<EquityPoint> path;
+};
+
+class Portfolio {
+  public:
+    Portfolio(const std::vector<Book>& books, double equity, const Costs& costs, const Limits& limits)
+        : books_(books), cash_(equity), costs_(costs), limits_(limits) {}
+
+    Account run() {
+        const std::size_t count = books_.size();
+        std::vector<std::vector<Step>> steps(count);
+        std::vector<std::int64_t> times;
+        for (std::size_t s = 0; s < count; ++s) {
+            steps[s] = in_order_of_time(books_[s]);
+            times.insert(times.end(), books_[s].bars.ts, books_[s].bars.ts + books_[s].n);
+        }
+        std::sort(times.begin(), times.end());
+        times.erase(std::unique(times.begin(), times.end()), times.end());
+        marks_.assign(count, NaN);
+        std::vector<std::size_t> at(count, 0), bar(count, 0);
+        for (const std::int64_t ts : times) {
+            for (int phase = 0; phase <= INSIDE; ++phase)
+                for (std::size_t s = 0; s < count; ++s)
+                    for (; at[s] < steps[s].size() && steps[s][at[s]].event->ts == ts && steps[s][at[s]].phase == phase;
+                         ++at[s])
+                        apply(s, *steps[s][at[s]].event);
+            for (std::size_t s = 0; s < count; ++s)
+                if (bar[s] < static_cast<std::size_t>(books_[s].n) && books_[s].bars.ts[bar[s]] == ts)
+                    marks_[s] = books_[s].bars.close[bar[s]++];
+            out_.path.push_back({ts, static_cast<std::int64_t>(held_.size()), equity(), open_risk()});
+        }
+        return std::move(out_);
+    }
+
+  private:
+    // exits (and funding) at the open free their risk before entries at the same open ask for it; what happens inside
+    // does not
+    enum Phase { OPENING = 0, ENTERING = 1, INSIDE = 2 };
+    struct Step {
+        int phase;
+        const Event* event;
+    };
+    struct Held {
+        std::size_t size;  // its row in sizes
+        double quantity, remaining, p0, stop;
+        int side;
+    };
+    using Key = std::pair<std::size_t, std::int64_t>;  // symbol, entry
+
+    static std::vector<Step> in_order_of_time(const Book& book) {
+        std::vector<Step> steps;
+        std::int64_t entered = -1;  // bar in which the trade at hand was entered
+        for (std::int64_t i = 0; i < book.event_count; ++i) {
+            const Event& event = book.events[i];
+            if (event.kind == EventKind::entry) entered = event.index;
+            const bool entering = event.index == entered && event.at_open && event.kind != EventKind::exit;
+            const bool opening = event.index > entered && event.at_open;
+            steps.push_back({entering ? ENTERING : opening ? OPENING : INSIDE, &event});
+        }
+        std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
+            return a.event->ts != b.event->ts ? a.event->ts < b.event->ts : a.phase < b.phase;
+        });
+        return steps;
+    }
+
+    double loss_at(double stop, double p0, int side) const {
+        return side * (p0 - exit_after_costs(stop, side, ExitReason::stop, costs_));
+    }
+    double open_risk() const {
+        double sum = 0.0;
+        for (const auto& [key, h] : held_)
+            sum += h.quantity * h.remaining * std::max(0.0, loss_at(h.stop, h.p0, h.side));
+        return sum;
+    }
+    double equity() const {
+        double sum = cash_;
+        for (const auto& [key, h] : held_) {
+            const double mark = marks_[key.first];
+            if (!std::isnan(mark)) sum += h.quantity * h.remaining * h.side * (mark - h.p0);
+        }
+        return sum;
+    }
+
+    void apply(std::size_t symbol, const Event& event) {
+        const Key key{symbol, event.entry};
+        if (event.kind == EventKind::entry) {
+            pending_ = event.price;
+            return;
+        }
+        const auto found = held_.find(key);
+        if (event.kind == EventKind::stop_moved && !std::isnan(pending_)) {
+            enter(key, event);
+            pending_ = NaN;
+        } else if (found != held_.end()) {
+            Held& h = found->second;
+            if (event.kind == EventKind::stop_moved) {
+                h.stop = event.price;
+                return;
+            }
+            cash_ += h.quantity * event.pnl;
+            out_.sizes[h.size].pnl += h.quantity * event.pnl;
+            if (event.kind == EventKind::exit) h.remaining -= event.fraction;
+            if (h.remaining < 1e-9) held_.erase(found);
+        }
+    }
+
+    /// Its first stop follows each entry at once.
+    void enter(const Key& key, const Event& first_stop) {
+        const Book& book = books_[key.first];
+        const Trade* trade = std::lower_bound(book.trades, book.trades + book.trade_count, key.second,
+                                              [](const Trade& t, std::int64_t entry) { return t.entry < entry; });
+        const double loss = loss_at(first_stop.price, pending_, trade->side);
+        if (!(loss > 0.0))
+            throw RiskError(message("stop", "must bound the loss of every trade", text(first_stop.price),
+                                    "give each entry a stop on the losing side"));
+        const double money = equity(), risk = open_risk();
+        const double wanted = std::max(0.0, limits_.max_trade_loss * money / loss);
+        const double room = (limits_.max_open_risk * money - risk) / loss;
+        double quantity = std::min(wanted, room);
+        if (!(quantity > 0.0) || quantity < limits_.min_share * wanted) quantity = 0.0;
+        if (quantity > 0.0) held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, trade->side};
+        out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, quantity, wanted, money,
+                              risk + quantity * loss, 0.0});
+    }
+
+    const std::vector<Book>& books_;
+    double cash_, pending_ = NaN;
+    Costs costs_;
+    Limits limits_;
+    std::vector<double> marks_;  // last close of each symbol
+    std::map<Key, Held> held_;
+    Account out_;
+};
+
+}  // namespace ratchet

@@ -1,0 +1,69 @@
+"""One equity for the trades of several symbols, with the portfolio's limits on the positions held at each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference import _native
+from inference.checks import number_in
+from inference.replay import Bars, Ledger
+from inference.venue import Costs
+
+# mirrors `struct Size` in native/portfolio.hpp: quantity 0 = refused; wanted: by the limit per trade alone; equity
+# before the entry, open risk with it, and profit, money
+SIZE = np.dtype(
+    [(name, np.int64) for name in ("symbol", "entry", "ts")]
+    + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "pnl")]
+)
+# mirrors `struct EquityPoint`: after the closes at `ts` (open of the bars, µs)
+EQUITY = np.dtype([("ts", np.int64), ("positions", np.int64), ("equity", np.float64), ("open_risk", np.float64)])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Fractions of equity: largest loss of a trade at its stop, largest sum of open risk; costs inside.
+
+    An entry is shrunk to the room that held positions leave, and refused below `min_share` of its full size.
+    """
+
+    max_trade_loss: float = 0.02
+    max_open_risk: float = 0.05
+    min_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        number_in("limits.max_trade_loss", self.max_trade_loss, 1e-6, 0.02, "0.005 to 0.02")
+        number_in("limits.max_open_risk", self.max_open_risk, self.max_trade_loss, 0.05, "0.05")
+        number_in("limits.min_share", self.min_share, 0.0, 1.0, "0.1 to 0.5")
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """sizes: what became of each entry (SIZE rows, by time; `symbol` counts the books); path: EQUITY rows."""
+
+    sizes: NDArray[np.void]
+    path: NDArray[np.void]
+
+
+def replay_portfolio(
+    books: Sequence[tuple[Bars, Ledger]], equity: float, costs: Costs, limits: Limits = Limits()
+) -> Portfolio:
+    """Walks the entries of all books in order of time, sizes each by risk, and follows the one equity.
+
+    A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
+    positions at their last closes. At one time, exits at the open come before entries, entries before what happens
+    inside the bar (in the order of the books), that before the close. A trade's path does not depend on its size, so
+    impact in a book is that of the book's own notional. Raises RiskError where a trade has no stop.
+    """
+    number_in("equity", equity, 1e-9, 1e15, "your account")
+    columns = [
+        (bars.native(), np.ascontiguousarray(ledger.trades).view(np.uint8), ledger.events.view(np.uint8))
+        for bars, ledger in books
+    ]
+    native_costs = _native.Costs(costs.taker_fee, costs.maker_fee, costs.slippage)
+    bounds = (limits.max_trade_loss, limits.max_open_risk, limits.min_share)
+    sizes, path = _native.replay_portfolio(columns, equity, native_costs, bounds)
+    return Portfolio(np.asarray(sizes).view(SIZE), np.asarray(path).view(EQUITY))

@@ -1,0 +1,76 @@
+"""Tables in folders: `symbol=BTCUSDT/month=2023-01/<part>.parquet`, each file written by one part of a source.
+
+Sources that overlap never rewrite each other's files, and what a part no longer brings is known by its name. Inside a
+symbol, the files in the order of their paths hold the rows in the source's own order, mistakes included.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from pipelines.atomic import write_parquet
+from pipelines.sources.tables import BARS, OPTIONAL, SERIES
+
+# What Hive calls the partition of rows whose key is missing.
+MISSING = "__HIVE_DEFAULT_PARTITION__"
+
+
+def write_part(frame: pl.DataFrame, folder: Path, key: str) -> dict[Path, int]:
+    """Write a part's rows of one table: file, relative to `folder` → its number of rows.
+
+    A row goes to the month of the latest time so far in its symbol (of series: and name). For sound data that is its
+    own month; a row that comes too late, or has no time, stays beside its neighbours, so that the check stage sees what
+    the source did.
+    """
+    latest = pl.col("ts").cum_max().forward_fill().backward_fill()
+    month_of = (latest.over("name") if "name" in frame.columns else latest).dt.date().dt.month_start()
+    files = {}
+    for symbol in frame["symbol"].unique(maintain_order=True):
+        rows = frame.filter(pl.col("symbol").eq_missing(symbol)).with_columns(month_of.alias("_month"))
+        for (month,), part in rows.group_by("_month", maintain_order=True):
+            name = MISSING if month is None else f"{month:%Y-%m}"
+            place = Path(symbol_folder(symbol)) / f"month={name}" / f"{quote(key, safe='')}.parquet"
+            write_parquet(part.drop("_month"), folder / place)
+            files[place] = part.height
+    return files
+
+
+def symbol_folder(symbol: object) -> str:
+    """The folder of a symbol's rows inside a table's; every symbol is a safe name, BTC/USDT too."""
+    return f"symbol={MISSING if symbol is None else quote(str(symbol), safe='')}"
+
+
+def symbols_in(folder: str | Path) -> list[str]:
+    """Symbols of a table's folder, ascending; MISSING stands for rows without one."""
+    return sorted(unquote(path.name.removeprefix("symbol=")) for path in Path(folder).glob("symbol=*"))
+
+
+def read_bars(folder: str | Path = "data/checked/bars", symbols: list[str] | None = None) -> pl.DataFrame:
+    """Bars by symbol, in the order in which they stand in the files; optional columns only where any symbol has them.
+
+    symbols: which ones, None = all. Raises ValueError where there are none.
+    """
+    bars = _read(Path(folder), {**BARS, **OPTIONAL}, symbols)
+    if bars.is_empty():
+        raise ValueError(f"{folder}: must hold bars, was empty; run the stage that writes it")
+    return bars.drop(name for name in OPTIONAL if bars[name].null_count() == bars.height)
+
+
+def read_series(folder: str | Path = "data/series") -> pl.DataFrame:
+    """The ingested series by symbol and name, in the source's own order in time; empty where no source has any."""
+    return _read(Path(folder), SERIES, None).sort("symbol", "name", maintain_order=True, nulls_last=True)
+
+
+def _read(folder: Path, schema: dict[str, pl.DataType], symbols: list[str] | None) -> pl.DataFrame:
+    wanted = symbols_in(folder) if symbols is None else symbols
+    files = [
+        path
+        for symbol in wanted
+        for path in sorted((folder / symbol_folder(None if symbol == MISSING else symbol)).rglob("*.parquet"))
+    ]
+    if not files:
+        return pl.DataFrame(schema=schema)
+    return pl.scan_parquet(files, schema=schema, missing_columns="insert", hive_partitioning=False).collect()

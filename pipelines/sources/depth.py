@@ -1,0 +1,118 @@
+"""Order books, from logs of Binance's depth stream or snapshots in Parquet, sampled to the depth table and series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from inference.book import book_figures
+from pipelines.sources.depth_log import books
+from pipelines.sources.tables import DEPTH, SERIES, Part, fingerprint
+from pipelines.sources.times import since_1970
+
+
+@dataclass(frozen=True, slots=True)
+class DepthFile:
+    """A log (*.jsonl, *.jsonl.gz) or snapshots (*.parquet) of one symbol on one venue."""
+
+    path: str
+    symbol: str
+    venue: str
+
+
+@dataclass(frozen=True, slots=True)
+class DepthParams:
+    """levels: kept on each side; every_ms: distance of samples; depth_bp: ranges of the depth series, basis points."""
+
+    files: tuple[DepthFile, ...]
+    levels: int
+    every_ms: int
+    depth_bp: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.levels <= 1000:
+            raise ValueError(f"levels: must lie in [1, 1000], was {self.levels}; typical: 10 to 20")
+        if not 1 <= self.every_ms <= 86_400_000:
+            raise ValueError(f"every_ms: must lie in [1, 86400000], was {self.every_ms}; typical: 1000")
+        if any(not 0 < bp <= 1000 for bp in self.depth_bp):
+            raise ValueError(f"depth_bp: must lie in (0, 1000], was {list(self.depth_bp)}; typical: [10]")
+
+
+def read_depth(params: DepthParams, symbols: tuple[str, ...]) -> Iterator[Part]:
+    """A part per file: the table depth, and series of the books' figures.
+
+    The series are those of inference/book.py, by the names that the flow features read: book_spread_bp and so on.
+    A sample is the last book of an interval by the exchange's clock, stamped with the interval's end, when it was
+    known; an interval without news gives none.
+    """
+    if not params.files:
+        raise ValueError("ingest.depth.files: must name one or more, was []; add one, or take depth out of sources")
+    for i, file in enumerate(params.files):
+        path = Path(file.path)
+        if not path.is_file() or not path.name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+            raise ValueError(
+                f"ingest.depth.files[{i}].path: must be a file *.jsonl, *.jsonl.gz or *.parquet, was {file.path!r}; "
+                "mend the path"
+            )
+        stamp = fingerprint((file, params.levels, params.every_ms), path)
+        yield Part(f"depth-{i}-{path.name}", stamp, file.symbol, partial(_read, file, params))
+
+
+def _read(file: DepthFile, params: DepthParams) -> dict[str, pl.DataFrame]:
+    path = Path(file.path)
+    sampled = _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params)
+    table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
+    depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
+    # Book by book, since their numbers of levels may differ.
+    books_of = depth.select(list(DEPTH)[3:])
+    figures = pl.DataFrame([book_figures(bp, bq, ap, aq, params.depth_bp) for bp, bq, ap, aq in books_of.iter_rows()])
+    series = depth.select("symbol", "ts").hstack(figures).unpivot(index=["symbol", "ts"], variable_name="name")
+    return {"depth": depth, "series": series.select(*SERIES).cast(pl.Schema(SERIES))}
+
+
+def _of_log(path: Path, symbol: str, params: DepthParams) -> pl.DataFrame:
+    rows: dict[int, tuple[list[float], ...]] = {}
+    interval, kept = -1, None
+    for ms, book in books(path, symbol):
+        if kept is not None and ms // params.every_ms != interval:
+            rows[interval] = kept
+        interval = ms // params.every_ms
+        bids = [*islice(reversed(book.bids.items()), params.levels)]
+        asks = [*islice(book.asks.items(), params.levels)]
+        kept = tuple([level[i] for level in side] for side in (bids, asks) for i in (0, 1))
+    if kept is not None:
+        rows[interval] = kept
+    ends = pl.Series("ts", [(at + 1) * params.every_ms for at in rows], dtype=pl.Int64)
+    names = list(DEPTH)[3:]
+    lists = {name: pl.Series([row[i] for row in rows.values()], dtype=DEPTH[name]) for i, name in enumerate(names)}
+    return pl.DataFrame({"ts": ends.cast(pl.Datetime("ms", "UTC")), **lists})
+
+
+def _of_snapshots(path: Path, params: DepthParams) -> pl.DataFrame:
+    """Columns: exchange_timestamp (ms, or any unit since 1970) and {bid,ask}_{price,size}_0, best level first."""
+    frame = pl.read_parquet(path)
+    found = [int(match[1]) for name in frame.columns if (match := re.fullmatch(r"bid_price_(\d+)", name))]
+    levels = range(min(params.levels, len(found)))
+    columns = {
+        f"{side}_{ours}": [f"{side}_{theirs}_{i}" for i in levels]
+        for side in ("bid", "ask")
+        for ours, theirs in (("price", "price"), ("quantity", "size"))
+    }
+    needed = ["exchange_timestamp", *(name for names in columns.values() for name in names)]
+    missing = [name for name in needed if name not in frame.columns]
+    if missing or not found:
+        raise ValueError(f"{path}: must have {needed[:1]} and bid_price_0 …, was without {missing}; rename the columns")
+    crossed = frame.with_row_index("row").filter(pl.col("bid_price_0") >= pl.col("ask_price_0"))
+    if crossed.height:
+        raise ValueError(f"{path}: bids must lie below asks, was crossed in row {crossed['row'][0]}; drop the row")
+    every = f"{params.every_ms}ms"
+    # Without sorting: a row that comes late may not change an interval that has ended.
+    ts = since_1970(pl.col("exchange_timestamp")).cum_max().dt.truncate(every).dt.offset_by(every).alias("ts")
+    lists = [pl.concat_list(names).alias(name) for name, names in columns.items()]
+    return frame.select(ts, *lists).group_by("ts", maintain_order=True).last()

@@ -1,0 +1,107 @@
+"""Series with a publication delay: fear & greed, funding, open interest, put/call, implied volatility, social …"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.sources.folder import read_file
+from pipelines.sources.tables import SERIES, Part, fingerprint
+from pipelines.sources.times import utc
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """One file: what its columns mean, and how many days after `ts` its values became known.
+
+    symbol: column of symbols, empty = for all; name: column of names, empty = the value columns' own names.
+    """
+
+    path: str
+    symbol: str
+    name: str
+    ts: str
+    values: tuple[str, ...]
+    delay_days: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.delay_days <= 366:
+            raise ValueError(
+                f"delay_days: must lie in [0, 366], was {self.delay_days!r}; typical: 0 for funding, 1 for daily "
+                "values stamped at the start of their day"
+            )
+        if not self.values or (self.name and len(self.values) > 1):
+            raise ValueError(
+                f"values: must be one column beside a column of names, else one or more, was {list(self.values)!r}; "
+                "name them"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesParams:
+    """files: as many as there are."""
+
+    files: tuple[SeriesFile, ...]
+
+
+def read_series(params: SeriesParams, symbols: tuple[str, ...]) -> Iterator[Part]:
+    """A part per file (CSV, Parquet, JSON or JSON lines); ts of the table = the file's own plus the delay.
+
+    A time or value that cannot be read becomes null, for the check to judge.
+    """
+    if not params.files:
+        raise ValueError("ingest.series.files: must name one or more, was []; add one, or take series out of sources")
+    for i, file in enumerate(params.files):
+        path = Path(file.path)
+        if not path.is_file():
+            raise ValueError(f"ingest.series.files[{i}].path: must be a file, was {file.path!r}; mend the path")
+        # The place in the list, since one file may be named twice for different columns.
+        yield Part(f"series-{i}-{path.name}", fingerprint(file, path), None, partial(_read, file, i))
+
+
+def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
+    path = Path(file.path)
+    frame = _json(path) if path.suffix in (".json", ".jsonl", ".ndjson") else read_file(path)
+    for key, name in [
+        ("symbol", file.symbol),
+        ("name", file.name),
+        ("ts", file.ts),
+        *(("values", v) for v in file.values),
+    ]:
+        if name not in frame.columns and (name or key not in ("symbol", "name")):
+            raise ValueError(
+                f"ingest.series.files[{place}].{key}: must be a column of {path.name} ({', '.join(frame.columns)}), "
+                f"was {name!r}; mend the name"
+            )
+    known = utc(frame, file.ts) + dt.timedelta(days=file.delay_days)
+    symbol = pl.col(file.symbol).cast(pl.String) if file.symbol else pl.lit("*")
+    parts = [
+        frame.select(
+            symbol.alias("symbol"),
+            (pl.col(file.name).cast(pl.String) if file.name else pl.lit(column)).alias("name"),
+            known.alias("ts"),
+            pl.col(column).cast(pl.Float64, strict=False).alias("value"),
+        )
+        for column in file.values
+    ]
+    return {"series": pl.concat(parts).cast(pl.Schema(SERIES))}
+
+
+def _json(path: Path) -> pl.DataFrame:
+    """A list of objects, an object that holds one such list (as many web services answer), or an object a line."""
+    if path.suffix != ".json":
+        return pl.read_ndjson(path, infer_schema_length=None)
+    data: Any = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(data, dict):
+        lists = [value for value in data.values() if isinstance(value, list)]
+        data = lists[0] if len(lists) == 1 else None
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise ValueError(f"{path}: must be a list of objects, or an object with one such list, was another; reshape it")
+    return pl.DataFrame(data, infer_schema_length=None)

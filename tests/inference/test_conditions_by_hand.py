@@ -1,0 +1,139 @@
+"""The fill contract under conditions of a venue, in cases small enough to reckon on paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference.replay import REASON_NAMES, Bars, Conditions, Entries, replay_levels
+from inference.venue import Funding, Impact, Margin, Rung
+from venue_cases import FREE, HOUR, simple_bars
+
+LONG = Entries(np.array([0]), np.array([1], np.int8))
+
+
+def test_a_stop_waits_through_limit_down_for_the_open_with_volume() -> None:
+    """Limit down: two bars trade nothing at 90 and 80; the stop at 95 fills where trading resumes, at 78."""
+    prices = [100.0, 100, 90, 80, 78, 79]
+    bars = simple_bars(prices, prices, prices, prices, [1.0, 1, 0, 0, 1, 1])
+    (trade,) = replay_levels(bars, LONG, 5.0, np.nan, np.nan, 5, FREE)
+    assert (trade["exit_index"], trade["exit_price"], trade["gap"]) == (4, 78.0, 1)
+    (held,) = replay_levels(bars, LONG, 50.0, np.nan, np.nan, 2, FREE)  # the time exit too
+    assert (held["exit_index"], held["exit_price"], REASON_NAMES[held["reason"]]) == (4, 78.0, "time")
+    assert len(replay_levels(bars, Entries(np.array([1]), np.array([1], np.int8)), 5.0, 5.0, 5.0, 2, FREE)) == 0
+    unknown = replace(bars, volume=np.zeros(6))  # a source without volume: every bar can fill
+    (trade,) = replay_levels(unknown, LONG, 5.0, np.nan, np.nan, 5, FREE)
+    assert (trade["exit_index"], trade["exit_price"]) == (2, 90.0)
+
+
+def test_half_at_the_first_target_then_breakeven_in_the_same_bar() -> None:
+    """Entry 100, stop 98, rungs 102 and 104. One bar 101-103-99.9-102.5: its order decides over the rest."""
+    opening, high = [100.0, 100, 101, 102.5], [100.0, 100.5, 103, 105]
+    low, close = [100.0, 99.5, 99.9, 102], [100.0, 100.2, 102.5, 104]
+    bars, ladder = simple_bars(opening, high, low, close), (Rung(0.5, 0.5, 0.0), Rung(1.0, 0.5))
+    (worst,) = replay_levels(bars, LONG, 2.0, 4.0, np.nan, 3, FREE, conditions=Conditions(ladder=ladder))
+    assert (worst["pnl"], worst["legs"], worst["exit_index"], worst["touched_both"]) == (1.0, 2, 2, 1)
+    (nearer,) = replay_levels(bars, LONG, 2.0, 4.0, np.nan, 3, FREE, "adaptive", Conditions(ladder=ladder))
+    assert (nearer["pnl"], nearer["exit_index"]) == (3.0, 3)  # the low came first: 0.5 * 2 + 0.5 * 4
+    ts = np.array([2, 2.5]) * HOUR
+    inner = Bars(
+        "X", ts.astype(np.int64), *np.array([[101, 100.5], [101, 103], [99.9, 100.4], [100.5, 102.5]]), np.ones(2)
+    )
+    (known,) = replay_levels(bars, LONG, 2.0, 4.0, np.nan, 3, FREE, "detail", Conditions(detail=inner, ladder=ladder))
+    assert (known["pnl"], known["exit_index"], known["touched_both"]) == (3.0, 3, 1)
+
+
+def test_what_is_left_at_the_liquidation_price_is_the_maintenance_margin() -> None:
+    flat, deep = [100.0, 100, 100, 100], [100.0, 100, 80, 80]
+    for side, low, high in ((1, deep, flat), (-1, flat, [100.0, 100, 120, 120])):
+        bars = simple_bars(flat, high, low, flat)
+        one = Entries(np.array([0]), np.array([side], np.int8))
+        margin = Margin(leverage=10, maintenance=0.01, fee=0.0)
+        (trade,) = replay_levels(bars, one, 15.0, np.nan, np.nan, 3, FREE, conditions=Conditions(margin=margin))
+        price = trade["exit_price"]
+        assert REASON_NAMES[trade["reason"]] == "liquidation"
+        assert 100.0 / 10 + side * (price - 100.0) == pytest.approx(0.01 * price)
+        (stopped,) = replay_levels(bars, one, 5.0, np.nan, np.nan, 3, FREE, conditions=Conditions(margin=margin))
+        assert (REASON_NAMES[stopped["reason"]], stopped["exit_price"]) == ("stop", 100.0 - side * 5.0)
+
+
+def test_funding_is_paid_by_who_holds_across_the_stamp() -> None:
+    """Stamps at the entry's open (not held across), at the next open, inside the bar of the time exit, and after it."""
+    flat = np.full(5, 200.0)
+    bars = simple_bars(flat, flat, flat, flat)
+    ts = np.array([1 * HOUR, 2 * HOUR, 3 * HOUR + 1, 4 * HOUR])
+    conditions = Conditions(funding=Funding(ts, np.array([0.1, 0.001, 0.002, 0.4])))
+    for side in (1, -1):
+        entry = Entries(np.array([0]), np.array([side], np.int8))
+        (trade,) = replay_levels(bars, entry, 5.0, np.nan, np.nan, 3, FREE, conditions=conditions)
+        assert trade["pnl"] == trade["funding"] == pytest.approx(-side * 200 * 0.003)
+
+
+@pytest.mark.parametrize(("refused", "reason", "index"), [([1], "stop", 2), ([1, 2], "emergency", 2), ([2], "stop", 1)])
+def test_a_refused_bracket_is_placed_or_left_within_one_bar(refused, reason, index) -> None:
+    """The entry bar would have been stopped out; unprotected it is not, and the next open protects or leaves."""
+    bars = simple_bars([100.0, 100, 99, 99], [100.0, 100, 99, 99], [100.0, 90, 90, 99], [100.0, 99, 99, 99])
+    rejected = np.isin(np.arange(4), refused)
+    (trade,) = replay_levels(bars, LONG, 5.0, np.nan, np.nan, 3, FREE, conditions=Conditions(rejected=rejected))
+    assert (REASON_NAMES[trade["reason"]], trade["exit_index"]) == (reason, index)
+    assert trade["exit_price"] == (99.0 if reason == "emergency" else 95.0)
+
+
+def test_a_refused_move_of_the_stop_leaves_the_old_one_in_force() -> None:
+    path = [100.0, 100, 110, 104, 104]
+    bars = simple_bars([100.0, 100, 100, 110, 104], [*path[:3], 110, 104], [100.0, 100, 100, 104, 104], path)
+    for refused, exits in ((False, 105.0), (True, 104.0)):
+        rejected = np.array([0, 0, 0, refused, 0])
+        (trade,) = replay_levels(bars, LONG, 9.0, np.nan, 5.0, 4, FREE, conditions=Conditions(rejected=rejected))
+        assert trade["exit_price"] == exits
+
+
+def test_impact_follows_the_square_root_of_each_part() -> None:
+    """Half the size costs sqrt(1/2) of the impact; targets have none."""
+    prices = [100.0, 100, 105, 105]
+    bars = simple_bars([100.0, 100, 100, 105], prices, [100.0, 100, 100, 105], prices)
+    conditions = Conditions(impact=Impact(0.5, 1e4, 0.02, 400.0), ladder=(Rung(1.0, 0.5),))
+    (trade,) = replay_levels(bars, LONG, 9.0, 3.0, np.nan, 3, FREE, conditions=conditions)
+    entry = 100 * (1 + 0.5 * 0.02 * np.sqrt(100 / 400))
+    rest = 105 * (1 - 0.5 * 0.02 * np.sqrt(0.5 * (1e4 / 105) / 400))
+    assert trade["pnl"] == pytest.approx(0.5 * (103 - entry) + 0.5 * (rest - entry))
+
+
+def test_sigma_may_be_unknown_until_the_first_fill() -> None:
+    flat = np.full(5, 100.0)
+    impact = Impact(1.0, 1e4, np.array([np.nan, 0.01, 0.01, 0.01, 0.01]), 400.0)
+    trades = replay_levels(
+        simple_bars(*[flat] * 4), LONG, 5.0, 5.0, np.nan, 2, FREE, conditions=Conditions(impact=impact)
+    )
+    assert trades["entry_price"] == pytest.approx(100.5)
+    later = Entries(np.array([], np.int64), np.array([], np.int8))
+    assert len(replay_levels(simple_bars(*[flat] * 4), later, 5.0, 5.0, np.nan, 2, FREE)) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda: Margin(0.5, 0.01), r"margin.leverage: must be a number in \[1"),
+        (lambda: Margin(100.0, 0.01), "margin.maintenance: must lie below 1 / leverage"),
+        (lambda: Funding(np.array([2, 1]), np.zeros(2)), "funding.ts: must ascend"),
+        (lambda: Funding(np.array([1, 2]), np.zeros(1)), "one length"),
+        (lambda: Funding(np.array([1]), np.array([np.nan])), "funding.rate: must be finite"),
+        (lambda: run(ladder=(Rung(1, 0.7), Rung(2, 0.7))), "ladder.fraction: must sum to at most 1"),
+        (lambda: run(ladder=(Rung(2, 0.2), Rung(1, 0.2))), "ladder.target: must ascend"),
+        (lambda: run(ladder=(Rung(1, 0.5, 3.0),)), "ladder.stop_r: must leave the stop on the losing side"),
+        (lambda: run(impact=Impact(1.0, 1.0, 0.01, 0.0)), "impact.volume: must be above 0"),
+        (lambda: run(impact=Impact(1.0, 1.0, np.ones(3), 1.0)), "impact.sigma: must be one number, or one per bar"),
+        (lambda: run("detail"), "detail: goes with the mode detail"),
+        (lambda: run("optimistic"), "mode: must be one of pessimistic, adaptive, detail"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused(make, rule) -> None:
+    with pytest.raises(ValueError, match=rule):
+        make()
+
+
+def run(mode="pessimistic", **conditions):
+    bars = simple_bars(*[np.full(5, 100.0)] * 4)
+    return replay_levels(bars, LONG, 2.0, 2.0, np.nan, 3, FREE, mode, Conditions(**conditions))

@@ -1,0 +1,104 @@
+"""One equity curve: the compiled portfolio against the slow loop, its limits, and its books to the cent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reference_portfolio as reference
+from inference.portfolio import Limits, replay_portfolio
+from inference.replay import Bars, Conditions, Costs, Entries, ledger_levels
+from inference.venue import Funding, Rung
+
+N, HOUR = 50, 3_600_000_000
+COSTS = Costs(taker_fee=0.0004, maker_fee=0.0001, slippage=0.0003)
+LADDER = (Rung(0.5, 0.5, 0.0), Rung(1.0, 0.5))
+
+
+def drawn_bars(rng: np.random.Generator, offset: int) -> Bars:
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, N)))
+    opening = np.roll(close, 1) * np.exp(rng.normal(0, 0.01, N))
+    high = np.maximum(opening, close) * np.exp(rng.exponential(0.01, N))
+    low = np.minimum(opening, close) * np.exp(-rng.exponential(0.01, N))
+    ts = (np.arange(N, dtype=np.int64) + offset) * HOUR  # symbols share most of their times, not all
+    return Bars("X", ts, opening, high, low, close, np.where(rng.random(N) < 0.05, 0.0, 1.0))
+
+
+def drawn_books(seed: int, symbols: int):
+    rng = np.random.default_rng(seed)
+    books = []
+    for symbol in range(symbols):
+        bars = drawn_bars(rng, 3 * symbol)
+        index = np.sort(rng.integers(0, N - 1, 25)).astype(np.int64)  # several at one bar, overlapping
+        entries = Entries(index, rng.choice(np.array([-1, 1], np.int8), 25))
+        stamps = np.arange(0, N + 9, 8, dtype=np.int64) * HOUR
+        conditions = Conditions(funding=Funding(stamps, rng.normal(0, 1e-3, len(stamps))), ladder=LADDER)
+        stop = rng.uniform(1.0, 4.0, N)
+        books.append((bars, ledger_levels(bars, entries, stop, 2 * stop, 1.5 * stop, 10, COSTS, conditions=conditions)))
+    return books
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31), symbols=st.integers(1, 3), min_share=st.sampled_from([0.0, 0.3, 1.0]))
+def test_sizes_and_the_path_equal_the_reference(seed, symbols, min_share) -> None:
+    books = drawn_books(seed, symbols)
+    ours = replay_portfolio(books, 1e5, COSTS, Limits(0.015, 0.04, min_share))
+    decided, path = reference.replay(books, 1e5, COSTS.taker_fee + COSTS.slippage, (0.015, 0.04, min_share))
+    rows = ours.sizes[["symbol", "entry"]].tolist()
+    assert sorted(rows) == sorted(decided)
+    theirs = np.array([decided[row] for row in rows])
+    np.testing.assert_allclose(ours.sizes["quantity"], theirs[:, 0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ours.sizes["wanted"], theirs[:, 1], rtol=1e-9)
+    found = np.array(ours.path[["ts", "equity", "open_risk", "positions"]].tolist())
+    np.testing.assert_allclose(found, np.array(path), rtol=1e-9, atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31), symbols=st.integers(1, 4))
+def test_equity_reconciles_to_the_cent_and_no_limit_is_passed_at_an_entry(seed, symbols) -> None:
+    books = drawn_books(seed, symbols)
+    limits = Limits(0.02, 0.05, 0.1)
+    out = replay_portfolio(books, 1e5, COSTS, limits)
+    profit = {(s, int(t["entry"])): float(t["pnl"]) for s, (_, ledger) in enumerate(books) for t in ledger.trades}
+    each = [row["quantity"] * profit[int(row["symbol"]), int(row["entry"])] for row in out.sizes]
+    np.testing.assert_allclose(out.sizes["pnl"], each, atol=1e-6)
+    assert out.path["equity"][-1] == pytest.approx(1e5 + sum(each), abs=0.005)
+    assert out.path["positions"][-1] == 0
+    taken = out.sizes[out.sizes["quantity"] > 0]
+    assert (taken["open_risk"] <= 0.05 * taken["equity"] * (1 + 1e-9)).all()
+    assert (taken["quantity"] <= taken["wanted"]).all()
+    assert (taken["quantity"] >= 0.1 * taken["wanted"]).all()
+
+
+def flat_bars(prices) -> Bars:
+    p = np.asarray(prices, np.float64)
+    return Bars("X", np.arange(len(p), dtype=np.int64) * HOUR, p, p, p, p, np.ones(len(p)))
+
+
+def test_held_risk_shrinks_the_third_entry_and_a_trailed_stop_frees_it() -> None:
+    """2 % + 2 % are held: the third gets 1 %, the fourth nothing; once those have trailed to no risk, the next fits."""
+    bars = flat_bars([100.0, 100, 100, 120, 120, 120])
+    at = Entries(np.array([0, 0, 0, 0, 3]), np.ones(5, np.int8))
+    ledger = ledger_levels(bars, at, 10.0, np.nan, 10.0, 5, Costs())
+    out = replay_portfolio([(bars, ledger)], 1e4, Costs())
+    assert out.sizes["quantity"].tolist() == pytest.approx([20, 20, 10, 0, 22])  # 1 % of 11,000 at 10 a unit = 22
+    assert out.sizes["wanted"].tolist() == pytest.approx([20, 20, 20, 20, 22])
+    assert out.path["equity"].tolist() == pytest.approx([1e4, 1e4, 1e4, 11e3, 11e3, 11e3])
+    assert out.path["open_risk"].tolist() == pytest.approx([0, 500, 500, 0, 220, 0])  # closed with the data
+
+
+def test_a_trade_without_a_stop_has_no_size() -> None:
+    bars = flat_bars([100.0, 100, 100])
+    ledger = ledger_levels(bars, Entries(np.array([0]), np.ones(1, np.int8)), np.nan, np.nan, np.nan, 2, Costs())
+    with pytest.raises(ValueError, match="stop: must bound the loss of every trade"):
+        replay_portfolio([(bars, ledger)], 1e4, Costs())
+
+
+@pytest.mark.parametrize(("name", "value"), [("max_trade_loss", 0.03), ("max_open_risk", 0.06), ("min_share", 1.5)])
+def test_limits_cannot_be_lifted(name, value) -> None:
+    with pytest.raises(ValueError, match=f"limits.{name}: must be a number in"):
+        replace(Limits(), **{name: value})

@@ -1,0 +1,195 @@
+"""An exchange in ccxt's own interface, which pages, fails and breaks its connection as real ones do."""
+
+import asyncio
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import ccxt
+import polars as pl
+import pytest
+
+from pipelines.sources.ccxt import CcxtParams, read_ccxt
+from pipelines.sources.ccxt_live import live_bars
+from pipelines.sources.tables import BARS, SERIES, TRADES
+
+HOUR = 3_600_000
+START = dt.datetime(2023, 1, 30, tzinfo=dt.UTC)
+BEGIN = int(START.timestamp() * 1000)
+NOW = BEGIN + 100 * HOUR + HOUR // 2
+PARAMS = CcxtParams("none", "fake", ("ohlcv",), "1h", START.date(), None, 7, 3, 0.001)
+HOLE = range(30, 50)
+
+
+class Fake(ccxt.Exchange):
+    """Hourly bars from BEGIN with a hole, the running one among them; trades, several of one time; funding."""
+
+    calls: ClassVar[list[tuple]] = []
+    failures: ClassVar[list[Exception]] = []
+    now = NOW
+
+    def describe(self) -> dict:
+        has = {"fetchOHLCV": True, "fetchTrades": True, "fetchFundingRateHistory": True}
+        return self.deep_extend(super().describe(), {"id": "fake", "has": has, "timeframes": {"1h": "1h"}})
+
+    def milliseconds(self) -> int:
+        return self.now
+
+    def answer(self, name: str, since: int, limit: int, rows: list, time_of) -> list:
+        self.calls.append((name, since))
+        if self.failures:
+            raise self.failures.pop(0)
+        return [row for row in rows if time_of(row) >= since][:limit]
+
+    def fetch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
+        rows = [[BEGIN + i * HOUR, i, i + 2, i - 1, i + 1, 5.0] for i in range(102) if i not in HOLE]
+        rows = [row for row in rows if row[0] <= self.now]
+        # A page reaches from `since` over so many hours, as many exchanges count, holes included.
+        rows = [row for row in rows if row[0] < since + limit * HOUR]
+        return self.answer("ohlcv", since, limit, rows, lambda row: row[0])
+
+    def fetch_trades(self, symbol, since=None, limit=None, params=None) -> list:
+        rows = [
+            {
+                "id": str(i),
+                "timestamp": BEGIN + i // 3 * 1000,
+                "price": 10.0 + i,
+                "amount": 1.0,
+                "side": "buy" if i % 2 else "sell",
+            }
+            for i in range(50)
+        ]
+        return self.answer("trades", since, limit, rows, lambda row: row["timestamp"])
+
+    def fetch_funding_rate_history(self, symbol=None, since=None, limit=None, params=None) -> list:
+        rows = [{"timestamp": BEGIN + i * 8 * HOUR, "fundingRate": i / 1e4} for i in range(12)]
+        return self.answer("funding", since, limit, rows, lambda row: row["timestamp"])
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
+    monkeypatch.setattr(ccxt, "fake", Fake, raising=False)
+    Fake.calls, Fake.failures, Fake.now = [], [], NOW
+    return Fake
+
+
+def read(tmp_path: Path, table: str, **changes: object) -> pl.DataFrame:
+    parts = read_ccxt(replace(PARAMS, path=str(tmp_path), **changes), ("BTC/USDT",))  # type: ignore[arg-type]
+    return pl.concat(part.read()[table] for part in parts)
+
+
+def test_bars_of_all_pages_without_the_running_one(tmp_path: Path) -> None:
+    bars = read(tmp_path, "bars")
+    assert dict(bars.schema) == BARS
+    assert bars["open"].to_list() == [i for i in range(100) if i not in HOLE]
+    assert bars.row(1) == ("BTC/USDT", START + dt.timedelta(hours=1), 1, 3, 0, 2, 5)
+
+
+def test_a_month_that_is_over_is_asked_for_once(tmp_path: Path, fake: type[Fake]) -> None:
+    first = read(tmp_path, "bars")
+    february = int(dt.datetime(2023, 2, 1, tzinfo=dt.UTC).timestamp() * 1000)
+    fake.calls.clear()
+    fake.now += HOUR
+    second = read(tmp_path, "bars")
+    assert min(since for _, since in fake.calls) == february
+    assert second["open"].to_list() == [*first["open"], 100]
+    keys = [part.key for part in read_ccxt(replace(PARAMS, path=str(tmp_path)), ("BTC/USDT",))]
+    assert keys == ["ccxt-fake-BTC/USDT-1h-2023-01", "ccxt-fake-BTC/USDT-1h-2023-02"]
+
+
+def test_trades_of_one_time_on_two_pages_come_once(tmp_path: Path) -> None:
+    trades = read(tmp_path, "trades", kinds=("trades",), end=dt.date(2023, 1, 31))
+    assert dict(trades.schema) == TRADES
+    assert trades["price"].to_list() == [10.0 + i for i in range(50)]
+    assert trades["side"].to_list() == [-1, 1] * 25
+    with pytest.raises(ValueError, match=r"ingest\.ccxt\.page_rows: must exceed the rows of one time"):
+        read(tmp_path / "small", "trades", kinds=("trades",), page_rows=2)
+
+
+def test_funding(tmp_path: Path) -> None:
+    series = read(tmp_path, "series", kinds=("funding",))
+    assert dict(series.schema) == SERIES
+    assert series["value"].to_list() == [i / 1e4 for i in range(12)]
+    assert series["name"].unique().to_list() == ["funding"]
+
+
+def test_outages_and_rate_limits_are_waited_for(tmp_path: Path, fake: type[Fake]) -> None:
+    fake.failures = [ccxt.RateLimitExceeded("slow down"), ccxt.RequestTimeout("late")]
+    assert read(tmp_path, "bars").height == 80
+    fake.failures = [ccxt.ExchangeNotAvailable("down")] * 9
+    with pytest.raises(ValueError, match=r"must answer within 3 attempts, was ExchangeNotAvailable \(down\)"):
+        read(tmp_path / "again", "bars")
+    fake.failures = [ccxt.BadSymbol("what is BTC")]
+    fake.calls.clear()
+    with pytest.raises(ValueError, match="BadSymbol"):
+        read(tmp_path / "again", "bars")
+    assert len(fake.calls) == 1, "what waiting cannot mend is not tried again"
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ingest\.symbols: must be named"):
+        list(read_ccxt(PARAMS, ()))
+    with pytest.raises(ValueError, match=r"ingest\.ccxt\.exchange: must be one of ccxt's, was 'fkae'"):
+        list(read_ccxt(replace(PARAMS, exchange="fkae"), ("X",)))
+    for change, message in (
+        ({"kinds": ()}, "kinds: must name one or more"),
+        ({"end": START.date()}, "end: must lie after start"),
+        ({"page_rows": 1}, "page_rows: must lie in"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(PARAMS, **change)
+
+
+class Live(Fake):
+    """Sends the updates of its script; an exception in it is raised."""
+
+    script: ClassVar[list] = []
+
+    async def watch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def fetch_ohlcv(self, *arguments, **others) -> list:  # type: ignore[override]
+        return super().fetch_ohlcv(*arguments, **others)
+
+
+def bar(i: int, close: float | None = None) -> list:
+    return [BEGIN + i * HOUR, i, i + 2, i - 1, i + 1 if close is None else close, 5.0]
+
+
+async def collect(script: list) -> list[tuple]:
+    exchange, found = Live(), []
+    Live.script = script
+    try:
+        async for each in live_bars(exchange, "X", "1h", 0.001):
+            found.append(each)
+    except IndexError:  # the script has ended
+        return found
+    return found
+
+
+def expected(*numbers: int) -> list[tuple]:
+    return [(ts * 1000, *map(float, values)) for ts, *values in map(bar, numbers)]
+
+
+@pytest.mark.parametrize(
+    ("script", "numbers"),
+    [
+        ([[bar(1, 1.5)], [bar(1)], [bar(2, 2.2)], [bar(2), bar(3)], [bar(3)]], [1, 2]),
+        # Two bars begin while the connection is away, and the open one has moved: all three come from the exchange.
+        ([[bar(1, 1.5)], ccxt.NetworkError("gone"), ccxt.NetworkError("gone"), [bar(4)]], [1, 2, 3]),
+        ([[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(2)], [bar(3)]], [1, 2]),
+        ([[bar(2)], [bar(1)], [bar(3)]], [2]),  # late news of a closed bar
+        ([[bar(1)], [bar(3)], [bar(4)]], [1, 2, 3]),  # skipped without an error
+    ],
+)
+def test_live_bars_come_once_when_closed_and_without_holes(script: list, numbers: list[int]) -> None:
+    assert asyncio.run(collect(script)) == expected(*numbers)
+
+
+def test_live_errors_that_waiting_cannot_mend_are_raised() -> None:
+    with pytest.raises(ccxt.AuthenticationError):
+        asyncio.run(collect([[bar(1)], ccxt.AuthenticationError("no")]))

@@ -1,0 +1,58 @@
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.sources.folder import ColumnNames, FolderParams, read_folder
+
+COLUMNS = ColumnNames("", "time", "o", "h", "l", "c", "v", "", "")
+
+
+def bars(path: Path, columns: ColumnNames = COLUMNS) -> pl.DataFrame:
+    return pl.concat([part.read()["bars"] for part in read_folder(FolderParams(str(path), columns), ())])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-01-02", dt.datetime(2020, 1, 2)),
+        ("2020-01-02 03:04:05", dt.datetime(2020, 1, 2, 3, 4, 5)),
+        ("2020-01-02T03:04:05Z", dt.datetime(2020, 1, 2, 3, 4, 5)),
+        ("2020-01-02T03:04:05+02:00", dt.datetime(2020, 1, 2, 1, 4, 5)),
+        ("1577934245", dt.datetime(2020, 1, 2, 3, 4, 5)),
+        ("1577934245000", dt.datetime(2020, 1, 2, 3, 4, 5)),
+        ("1577934245000000", dt.datetime(2020, 1, 2, 3, 4, 5)),
+        ("1577934245000000000", dt.datetime(2020, 1, 2, 3, 4, 5)),
+        ("soon", None),
+    ],
+)
+def test_times_of_any_spelling(tmp_path: Path, text: str, expected: dt.datetime | None) -> None:
+    (tmp_path / "ACME.csv").write_text(f"time,o,h,l,c,v\n{text},1,2,0.5,1.5,10\n")
+    row = bars(tmp_path).row(0, named=True)
+    assert row["ts"] == (expected.replace(tzinfo=dt.UTC) if expected else None)
+    assert row["symbol"] == "ACME"
+    assert [row[name] for name in ("open", "high", "low", "close", "volume")] == [1, 2, 0.5, 1.5, 10]
+
+
+def test_the_order_of_the_source_stays(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("time,o,h,l,c,v\n2020-01-03,1,1,1,1,1\n2020-01-02,1,1,1,1,1\n")
+    assert bars(tmp_path)["ts"].dt.day().to_list() == [3, 2]
+
+
+def test_optional_columns_where_they_are_named(tmp_path: Path) -> None:
+    pl.DataFrame(
+        {"time": [1577934245], "o": [1.0], "h": [1.0], "l": [1.0], "c": [1.0], "v": [9], "n": [7]}
+    ).write_parquet(tmp_path / "A.parquet")
+    frame = bars(tmp_path, replace(COLUMNS, trades="n"))
+    assert frame["trades"].to_list() == [7]
+    assert "taker_buy_volume" not in frame.columns
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("time,o,h,l,c\n2020-01-03,1,1,1,1\n")
+    with pytest.raises(ValueError, match=r"ingest\.folder\.columns\.volume: must be a column of b\.csv"):
+        bars(tmp_path)
+    with pytest.raises(ValueError, match=r"ingest\.folder\.path: must hold"):
+        bars(tmp_path / "none")

@@ -1,0 +1,82 @@
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.sources.series import SeriesFile, SeriesParams, read_series
+from pipelines.sources.tables import SERIES
+
+ROOT = Path(__file__).parents[3]
+REAL = Path(os.environ.get("RATCHET_DATA", ROOT.parent / "shared/data")) / "series/series.parquet"
+DAY = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
+
+
+def read(*files: SeriesFile) -> pl.DataFrame:
+    return pl.concat([part.read()["series"] for part in read_series(SeriesParams(files), ())])
+
+
+def test_a_long_file_and_a_wide_one(tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text("s,n,at,x\nBTC,funding,2020-01-02,0.5\nETH,funding,2020-01-02,bad\n")
+    (tmp_path / "wide.csv").write_text("at,posts,people\n2020-01-01,3,4\n")
+    found = read(
+        SeriesFile(str(tmp_path / "long.csv"), "s", "n", "at", ("x",), 0.0),
+        SeriesFile(str(tmp_path / "wide.csv"), "", "", "at", ("posts", "people"), 1.0),
+    )
+    assert dict(found.schema) == SERIES
+    assert found.rows() == [
+        ("BTC", "funding", DAY, 0.5),
+        ("ETH", "funding", DAY, None),
+        ("*", "posts", DAY, 3.0),
+        ("*", "people", DAY, 4.0),
+    ]
+
+
+ROWS = [{"value": "40", "timestamp": "1577836800"}, {"value": "41", "timestamp": "1577923200"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.json", json.dumps(ROWS)),
+        ("service.json", json.dumps({"name": "Fear and Greed Index", "data": ROWS, "metadata": {"error": None}})),
+        ("lines.jsonl", "\n".join(map(json.dumps, ROWS))),
+    ],
+)
+def test_json_as_services_answer_it(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found = read(SeriesFile(str(tmp_path / name), "", "", "timestamp", ("value",), 1.0))
+    assert found["ts"].to_list() == [DAY, DAY + dt.timedelta(days=1)]
+    assert found["value"].to_list() == [40.0, 41.0]
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("at,x\n2020-01-01,1\n")
+    for change, message in (
+        ({"ts": "when"}, r"files\[0\]\.ts: must be a column of a\.csv \(at, x\), was 'when'"),
+        ({"values": ("y",)}, r"files\[0\]\.values: must be a column of a\.csv"),
+        ({"symbol": "s"}, r"files\[0\]\.symbol: must be a column"),
+        ({"path": str(tmp_path / "none.csv")}, r"files\[0\]\.path: must be a file"),
+        ({"delay_days": -1.0}, r"delay_days: must lie in \[0, 366\], was -1\.0"),
+        ({"values": ()}, r"values: must be one column"),
+    ):
+        good = {"path": str(path), "symbol": "", "name": "", "ts": "at", "values": ("x",), "delay_days": 0.0}
+        with pytest.raises(ValueError, match=message):
+            read(SeriesFile(**{**good, **change}))
+    (tmp_path / "odd.json").write_text('{"a": [1], "b": []}')
+    with pytest.raises(ValueError, match=r"odd\.json: must be a list of objects"):
+        read(SeriesFile(str(tmp_path / "odd.json"), "", "", "at", ("x",), 0.0))
+    with pytest.raises(ValueError, match=r"ingest\.series\.files: must name one or more"):
+        read()
+
+
+@pytest.mark.data(str(REAL))
+@pytest.mark.skipif(not REAL.exists(), reason=f"needs {REAL}, real series that are not part of the project")
+def test_real_series_wait_for_their_delay() -> None:
+    source = pl.read_parquet(REAL)
+    found = read(SeriesFile(str(REAL), "symbol", "name", "ts", ("value",), 1.0))
+    assert found.drop("ts").equals(source.select("symbol", "name", "value"))
+    assert (found["ts"] - source["ts"]).unique().to_list() == [dt.timedelta(days=1)]

@@ -1,0 +1,88 @@
+"""Bars, entries and conditions for the tests of the fill contract."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import reference_trades as words
+from inference.replay import Bars, Conditions, Costs, Entries
+from inference.venue import Funding, Impact, Margin, Rung
+
+N, PARTS, HOUR = 60, 4, 3_600_000_000
+COSTS = Costs(taker_fee=0.0004, maker_fee=0.0001, slippage=0.0003)
+FREE = Costs()
+LADDERS: list[tuple[Rung, ...]] = [
+    (),
+    (Rung(0.5, 0.5, 0.0), Rung(1.0, 0.5)),
+    (Rung(0.5, 0.25), Rung(0.75, 0.25, -0.5), Rung(1.0, 0.25, 0.25)),
+    (Rung(0.2, 0.4, 0.1), Rung(0.4, 0.3, 0.2), Rung(0.6, 0.3)),
+]
+
+
+def detail_bars(rng: np.random.Generator, coarse: bool, holes: float) -> tuple[Bars, Bars]:
+    """Bars of an hour and the four parts of each; rounded prices make touches and ties common; some trade nothing."""
+    m = N * PARTS
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, m)))
+    opening = np.roll(close, 1) * np.exp(rng.normal(0, 0.005, m))
+    opening[0] = 100.0
+    high = np.maximum(opening, close) * np.exp(rng.exponential(0.005, m))
+    low = np.minimum(opening, close) * np.exp(-rng.exponential(0.005, m))
+    if coarse:
+        opening, high, low, close = (np.round(x) for x in (opening, high, low, close))
+    volume = np.where(rng.random(m) < holes, 0.0, rng.uniform(1, 9, m))
+    volume[np.repeat(rng.random(N) < holes, PARTS)] = 0.0
+    parts = Bars("X", np.arange(m, dtype=np.int64) * (HOUR // PARTS), opening, high, low, close, volume)
+    return parts, joined(parts)
+
+
+def joined(parts: Bars) -> Bars:
+    """The parts of each hour as one bar."""
+    by_hour = [values.reshape(N, PARTS) for values in (parts.open, parts.high, parts.low, parts.close, parts.volume)]
+    opening, high, low, close, volume = by_hour
+    return Bars(
+        "X",
+        parts.ts[::PARTS].copy(),
+        opening[:, 0].copy(),
+        high.max(1),
+        low.min(1),
+        close[:, -1].copy(),
+        volume.sum(1),
+    )
+
+
+def every_entry(rng: np.random.Generator) -> Entries:
+    return Entries(np.arange(N - 1, dtype=np.int64), rng.choice(np.array([-1, 1], np.int8), N - 1))
+
+
+def translated(c: Conditions) -> words.Conditions:
+    """The same conditions in the reference's words."""
+    return words.Conditions(
+        detail=c.detail,
+        impact=(c.impact.coefficient, c.impact.notional, c.impact.sigma, c.impact.volume) if c.impact else None,
+        margin=(c.margin.leverage, c.margin.maintenance, c.margin.fee) if c.margin else None,
+        funding=list(zip(c.funding.ts.tolist(), c.funding.rate.tolist(), strict=True)) if c.funding else [],
+        rejected=c.rejected,
+        ladder=tuple(words.Rung(r.target, r.fraction, r.stop_r) for r in c.ladder),
+    )
+
+
+def drawn_conditions(
+    rng: np.random.Generator, parts: Bars, mode: str, ladder: tuple[Rung, ...], on: set[str]
+) -> Conditions:
+    stamps = np.unique(rng.integers(0, N * 2, 40)) * (HOUR // 2)  # at opens and inside bars
+    missing = rng.random(len(parts.ts)) < 0.1  # the lower timeframe has holes
+    inner = Bars("X", *(getattr(parts, name)[~missing] for name in ("ts", "open", "high", "low", "close", "volume")))
+    return Conditions(
+        detail=inner if mode == "detail" else None,
+        impact=Impact(0.7, 1e4, rng.uniform(0.001, 0.02, N), rng.uniform(1e3, 1e5, N)) if "impact" in on else None,
+        margin=Margin(float(rng.choice([5.0, 20.0, 50.0])), 0.005, 0.002) if "margin" in on else None,
+        funding=Funding(stamps, rng.normal(0, 1e-3, len(stamps))) if "funding" in on else None,
+        rejected=rng.random(N) < 0.3 if "rejected" in on else None,
+        ladder=ladder,
+    )
+
+
+def simple_bars(opening, high, low, close, volume=1.0) -> Bars:
+    columns = [np.asarray(x, np.float64) for x in (opening, high, low, close)]
+    n = len(columns[0])
+    return Bars("X", np.arange(n, dtype=np.int64) * HOUR, *columns, np.broadcast_to(volume, n).astype(float).copy())
