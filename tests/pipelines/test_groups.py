@@ -28,6 +28,8 @@ def test_regimes_are_cut_on_the_training_part_alone() -> None:
     doubled = volatility.with_columns(symbol=pl.lit("B"), garch_sigma=2 * pl.col("garch_sigma"))
     both = find_regimes(entries, pl.concat([volatility, doubled]), day(9).date())
     assert both.equals(found), "each symbol has its own thirds"
+    late = find_regimes(entries, volatility, day(0).date())
+    assert late["regime"].null_count() == 5, "without a bar in the training part there are no thirds"
 
 
 @pytest.fixture
