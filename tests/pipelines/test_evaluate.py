@@ -135,6 +135,19 @@ def test_a_parabolic_stop_of_no_speed_is_a_fixed_one(parts: dict[str, list[Marke
         assert (moving["side"] * (moving["stop_at_exit"] - still["stop_at_exit"]) > 0).any()
 
 
+def test_the_parabolic_stop_in_force_is_that_of_the_bars_before(parts: dict[str, list[Market]]) -> None:
+    market = parts["test"][0]
+    trades = Parabolic(1.0, 0.05).trades(market, H, COSTS, "pessimistic")
+    assert {"stop", "time"} <= set(trades["reason"])
+    for row in trades.iter_rows(named=True):
+        at, side = row["entry_index"], row["side"]
+        high, low = (each[at : at + H] for each in (market.bars.high, market.bars.low))
+        start = market.bars.open[at] - side * market.atr[at - 1]
+        levels = side * parabolic_stop(high, low, side, start, 0.05)
+        in_force = np.maximum.accumulate(levels)[row["exit_index"] - at]
+        assert side * row["stop_at_exit"] == pytest.approx(in_force, rel=1e-12)
+
+
 @pytest.mark.parametrize("side", [1, -1])
 def test_the_parabolic_stop_is_that_of_talib(side: int) -> None:
     """As long as the market does not reach it; TA-Lib reverses there, a trade ends."""

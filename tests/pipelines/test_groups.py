@@ -77,6 +77,31 @@ def test_groups_hold_their_own_trades(trades: pl.DataFrame) -> None:
             assert row["versus"] == ("better" if part.height >= 20 else "null")
 
 
+def test_a_groups_interval_is_that_of_its_resampled_trades(trades: pl.DataFrame) -> None:
+    rows = block_indices(N, 3.0, 200, np.random.default_rng(2))
+    table = group_table(trades, trades, counts(rows), 0.9)
+    row = table.row(by_predicate=(pl.col("group") == "B") & (pl.col("figure") == "expectancy_r"), named=True)
+    r, of_b = trades["r"].to_numpy(), (trades["symbol"] == "B").to_numpy()
+    means = [r[sample][of_b[sample]].mean() for sample in rows]
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(means, [0.05, 0.95])))
+
+
+def test_a_verdict_must_hold_for_all_groups_at_once(trades: pl.DataFrame) -> None:
+    weights = counts(block_indices(N, 3.0, 500, np.random.default_rng(2)))
+    alone, together = 0, 0
+    for shift in np.linspace(0.2, 0.8, 7):
+        noise = np.random.default_rng(4).standard_normal(N) - shift
+        other = trades.with_columns(pl.col("pnl") + noise, pl.col("r") + noise / 2)
+        table = group_table(trades, other, weights, 0.95).filter(pl.col("figure") == "expectancy_r")
+        table = table.filter((pl.col("dimension") != "reason") & (pl.col("group_trades") >= 20))
+        clear = table["difference_low"] > 0
+        alone += int(clear.sum())
+        better = table["versus"] == "better"
+        together += int(better.sum())
+        assert (clear | ~better).all()
+    assert 0 < together < alone
+
+
 def test_a_group_of_all_trades_has_the_interval_of_all(trades: pl.DataFrame) -> None:
     weights = counts(block_indices(N, 3.0, 200, np.random.default_rng(2)))
     few = trades.with_columns(symbol=pl.when(pl.int_range(pl.len()) > 0).then(pl.lit("A")).otherwise(pl.lit("B")))
