@@ -78,7 +78,7 @@ def noise(volatility: Floats, clock: Clock, rng: np.random.Generator) -> Floats:
     Their mean, -volatility² / 2 a bar, makes the expected price constant.
     """
     shocks = rng.standard_normal((clock.bars, clock.steps)) * (volatility / np.sqrt(clock.steps))[:, None]
-    return shocks - (volatility**2 / (2 * clock.steps))[:, None]
+    return np.asarray(shocks - (volatility**2 / (2 * clock.steps))[:, None])
 
 
 def path_of(increments: Floats, gaps: Floats | None = None) -> Floats:
