@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import pipelines.worlds as worlds
 from inference.checks import whole_in
+from pipelines.sources.depth import figures_of
 from pipelines.sources.tables import BARS, DEPTH, TIMESTAMP, TRUTH, Part, fingerprint
 
 VENUE = "worlds"
@@ -88,6 +89,7 @@ def _read(name: str, section: object, params: WorldsParams) -> dict[str, pl.Data
             }
             depth = pl.DataFrame({"ts": closes, **sides})
             found["depth"].append(depth.select(symbol.alias("symbol"), pl.lit(VENUE).alias("venue"), pl.all()))
+            found["series"].append(figures_of(found["depth"][-1], params.book.depth_bp))
     return {table: pl.concat(frames) for table, frames in found.items() if frames}
 
 

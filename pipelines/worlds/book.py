@@ -18,7 +18,8 @@ USUAL_QUANTITY = 100.0
 class BookParams:
     """volatility: of a bar where depth is usual; period: distance of walls, width: of walls and thin spots (log price).
 
-    wall, thin: depth there, as multiples of the usual; levels: of the book, on each side; level_width: between them.
+    wall, thin: depth there, as multiples of the usual; levels: of the book, on each side; level_width: between them;
+    depth_bp: ranges of the depth series, basis points.
     """
 
     volatility: float
@@ -28,6 +29,7 @@ class BookParams:
     thin: float
     levels: int
     level_width: float
+    depth_bp: tuple[float, ...]
 
     def __post_init__(self) -> None:
         check_volatility(self.volatility)
@@ -38,6 +40,8 @@ class BookParams:
         number_in("thin", self.thin, 1e-3, 1.0, "0.25")
         whole_in("levels", self.levels, 1, 1000, "20")
         number_in("level_width", self.level_width, 1e-6, 0.1, "0.001")
+        if any(not 0 < bp <= 1000 for bp in self.depth_bp):
+            raise ValueError(f"depth_bp: must lie in (0, 1000], was {list(self.depth_bp)}; typical: [10]")
 
     def flow(self, log_price: Floats) -> Floats:
         """Net order flow that moves the log price from ln 100 to here, in usual log prices: the integral of depth."""
@@ -64,10 +68,10 @@ def book(params: BookParams, clock: Clock, rng: np.random.Generator) -> list[Wor
 
     Q = G(ln S), G the integral of depth over the log price, so that dS / S = volatility / depth dW: slow in walls, fast
     in thin spots. Highs and lows are exact, since G is monotone. A period begins with a wall, half a period on lies a
-    thin spot. The table depth has the quantities at each close. Truth: depth at the close as a multiple of the usual,
-    volatility there. Oracle: first passage of Q, thus `first_probability` and `reach_probability` with the distances
-    `BookParams.flow` of the barriers; Bouchaud, Farmer and Lillo (2009, Handbook of Financial Markets, 57: 160) on
-    impact as flow over depth.
+    thin spot. The table depth has the quantities at each close; its series are those of the source depth. Truth: depth
+    at the close as a multiple of the usual, volatility there. Oracle: first passage of Q, thus `first_probability` and
+    `reach_probability` with the distances `BookParams.flow` of the barriers (price as flow over depth: Bouchaud, Farmer
+    and Lillo 2009, Handbook of Financial Markets, 57: 160).
     """
     q = np.cumsum(rng.standard_normal(clock.bars * clock.steps)) * params.volatility / np.sqrt(clock.steps)
     inside = q.reshape(clock.bars, clock.steps)

@@ -32,7 +32,7 @@ def page(params: WorldsParams) -> str:
     for name, world in WORLDS.items():
         own = getattr(params, name)
         title, _, rest = inspect.getdoc(world).partition("\n\n")  # type: ignore[union-attr]
-        values = ", ".join(f"{key} {value:g}" for key, value in dataclasses.asdict(own).items())
+        values = ", ".join(f"{key} {value}" for key, value in dataclasses.asdict(own).items())
         values = textwrap.fill(f"Parameters: {values}.", 120)
         measured = MEASURES[name](own, simulate(name, own, params.clock(), params.seed))
         rows = [_row(each) for each in measured]

@@ -223,7 +223,7 @@ def test_replay_meets_the_upper_level_first_as_the_ou_process_does() -> None:
     assert agrees(trades["reason"][ended] == 2, expected[ended])
 
 
-BOOK = BookParams(0.002, 0.02, 0.004, 5.0, 0.25, 5, 0.001)
+BOOK = BookParams(0.002, 0.02, 0.004, 5.0, 0.25, 5, 0.001, (10.0,))
 
 
 def test_walls_hold_stops_as_first_passage_of_the_flow_says() -> None:

@@ -13,6 +13,7 @@ import talib
 from ruamel.yaml import YAML
 from scipy import stats
 
+from inference.book import FIGURES, depth_names
 from pipelines.ingest import ingest
 from pipelines.params import section
 from pipelines.partitions import read_bars, read_series
@@ -133,7 +134,10 @@ def test_ingest_lays_down_the_tables_and_the_truth_beside_them(tmp_path: Path) -
     symbols = ["BOOK", *(f"CRASH_{i}" for i in range(1, 5)), "CROWDING"]
     assert dict(bars.group_by("symbol").len().sort("symbol").iter_rows()) == dict.fromkeys(symbols, 100)
     series = read_series(tmp_path / "series")
-    assert series["name"].unique().sort().to_list() == ["funding", "sentiment"]
+    of_crowding = series.filter(pl.col("symbol") == "CROWDING")
+    assert of_crowding["name"].unique().sort().to_list() == ["funding", "sentiment"]
+    of_book = set(series.filter(pl.col("symbol") == "BOOK")["name"])
+    assert {*FIGURES, *depth_names(10.0), *depth_names(50.0)} == of_book
     # A series is known when its bar closes.
     assert (series["ts"].min() - bars["ts"].min()).total_seconds() == 3600
     truth = pl.concat([pl.read_parquet(file) for file in tmp_path.glob("truth/*/*/*.parquet")])
