@@ -83,10 +83,13 @@ def noise(volatility: Floats, clock: Clock, rng: np.random.Generator) -> Floats:
 
 def path_of(increments: Floats, gaps: Floats | None = None) -> Floats:
     """Log price at every step, (bars, steps + 1), each open first; gaps: log jumps into the opens (bars,)."""
+    jumps = np.zeros(len(increments)) if gaps is None else gaps
     inside = np.cumsum(increments, axis=1)
-    moves = np.concatenate([[0.0], inside[:-1, -1]]) + (0.0 if gaps is None else gaps)
-    opens = np.log(FIRST_PRICE) + np.cumsum(moves)
-    return np.asarray(np.concatenate([opens[:, None], opens[:, None] + inside], axis=1))
+    opens = np.log(FIRST_PRICE) + np.cumsum(np.concatenate([[0.0], inside[:-1, -1]]) + jumps)
+    path: Floats = np.concatenate([opens[:, None], opens[:, None] + inside], axis=1)
+    # Without what rounding adds: where there is no gap, a bar opens at the close before.
+    path[1:, 0] = path[:-1, -1] + jumps[1:]
+    return path
 
 
 def extremes(path: Floats, step_volatility: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ from pipelines.oracles import (
     Static,
     best_static,
     first_probability,
+    garch_variance,
     ou_best_level,
     ou_first_probability,
     ou_rate,
@@ -79,6 +80,17 @@ def test_the_return_of_a_regime_is_that_of_its_chain() -> None:
     for regime in (-1, 0, 1):
         expected = 0.003 * powers[regime + 1] @ np.array([-1, 0, 1])
         assert regime_return(regime, 10, 0.003, 40) == pytest.approx(expected, abs=1e-15)
+
+
+def test_garch_variance_is_the_sum_of_its_recursion() -> None:
+    long_run, alpha, beta = 1e-4, 0.08, 0.9
+    for first in (0.2e-4, 3e-4):
+        variance, total = first, 0.0
+        for _ in range(10):
+            total += variance + 2e-5
+            variance = long_run * (1 - alpha - beta) + (alpha + beta) * variance
+        found = garch_variance(np.array([first]), 10, long_run, alpha, beta, 2e-5)
+        assert found[0] == pytest.approx(total, rel=1e-12)
 
 
 def test_the_ou_cycle_and_its_best_level() -> None:

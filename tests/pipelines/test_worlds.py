@@ -104,11 +104,27 @@ def test_pools_are_round_numbers_or_prior_extremes(drawn: dict[str, list[World]]
     assert kinds == {True, False}
 
 
+def test_prices_without_drift_are_martingales() -> None:
+    # So volatile that the mean return shows a missing half variance: 0.5 % against an error of 0.07 %.
+    clock = Clock(1000, 4, 60, PARAMS.start)
+    for name, params in (
+        ("brownian", replace(PARAMS.brownian, volatility=0.1)),
+        ("garch", replace(PARAMS.garch, volatility=0.1, jump_probability=0.2, jump_volatility=0.3)),
+        ("momentum", replace(PARAMS.momentum, volatility=0.1, drift=0.0)),
+    ):
+        draws = [simulate(name, params, clock, seed)[0].bars.close for seed in range(20)]
+        moves = np.concatenate([np.expm1(np.diff(np.log(close))) for close in draws])
+        assert abs(moves.mean()) < 4 * moves.std() / np.sqrt(len(moves)), name
+
+
 def test_sessions_leave_out_weekends() -> None:
     (world,) = simulate("sessions", PARAMS.sessions, replace(PARAMS.clock(), bars=70), SEED)
     opens = world.bars.ts.astype("datetime64[us]")
     assert opens[[0, 35]].tolist() == [dt.datetime(2015, 1, 5, 14, 30), dt.datetime(2015, 1, 12, 14, 30)]
     assert np.is_busday(opens.astype("datetime64[D]")).all()
+    saturday = replace(PARAMS.clock(), bars=7, start=dt.date(2015, 1, 3))
+    (world,) = simulate("sessions", PARAMS.sessions, saturday, SEED)
+    assert world.bars.ts[0].astype("datetime64[us]") == np.datetime64("2015-01-05T14:30")
     with pytest.raises(ValueError, match=r"sessions\.session_bars: must end on its day, was 7 bars of 120 minutes"):
         simulate("sessions", PARAMS.sessions, replace(PARAMS.clock(), bar_minutes=120), SEED)
 
