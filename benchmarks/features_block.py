@@ -1,99 +1,126 @@
-"""Features over history: the whole set, and single indicators beside TA-Lib and Polars on the same bars."""
+"""Features over history: what the exports need, all families, several symbols at once, and streamed to disk."""
 
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
 import zipfile
-from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import numpy as np
-import polars as pl
-import talib
 
 from benchmarks.latency import EXPORTS
-from benchmarks.measure import Row, medians
-from features import Expr, bar
-from features.exhaustion import adx, rsi
-from features.graph import to_data
-from features.volatility import true_range
+from benchmarks.measure import Row, latencies, medians
+from benchmarks.minute_bars import MINUTE, REAL, real_or_made
+from features.families import FAMILIES, FeatureParams
+from features.graph import merge
+from features.store import table_path
 from inference import Graph
 from inference.replay import Bars
+from pipelines.features import write_columns
+from pipelines.params import section
+from pipelines.sources.tables import BARS
 
-MINUTE = 60_000_000
 N = 500_000
+Series = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def minute_bars(n: int = N) -> Bars:
-    """A seeded walk with the shape of one-minute bars (speed does not depend on what the prices mean)."""
-    rng = np.random.default_rng(0)
-    close = 30_000 * np.exp(np.cumsum(rng.normal(0, 5e-4, n)))
-    opening = np.roll(close, 1)
-    opening[0] = close[0]
-    high = np.maximum(opening, close) * (1 + rng.exponential(2e-4, n))
-    low = np.minimum(opening, close) * (1 - rng.exponential(2e-4, n))
-    return Bars("X", np.arange(n, dtype=np.int64) * MINUTE, opening, high, low, close, rng.exponential(10, n))
-
-
-def exported_graph() -> Graph:
+def exported_graph() -> dict[str, Any]:
     """The feature graph of the exports."""
     with zipfile.ZipFile(EXPORTS[0]) as archive:
         name = next(n for n in archive.namelist() if n.endswith("manifest.json"))
-        return Graph(json.loads(archive.read(name))["graph"], "X")
+        graph: dict[str, Any] = json.loads(archive.read(name))["graph"]
+    return graph
 
 
-def columns(bars: Bars) -> dict[str, np.ndarray]:
-    return {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+def whole_graph(bars: Bars) -> dict[str, Any]:
+    """All families with the shipped parameters, as they would be for minutes (models fitted on the first 20,000)."""
+    params = section("features", FeatureParams)
+    returns = {bars.symbol: np.diff(np.log(bars.close[:20_000]))}
+    return merge([family.graph(params, returns, MINUTE) for family in FAMILIES.values()])
 
 
-def indicators(bars: Bars) -> list[tuple[str, Expr, dict[str, Callable[[], object]]]]:
-    """(name, ours, peers by name): the same figure on the same bars."""
-    h, low, c = bars.high, bars.low, bars.close
-    close, high = pl.Series(c), pl.Series(h)
-    return [
-        ("ema14", bar("close").ema(14), {"TA-Lib": partial(talib.EMA, c, 14)}),
-        ("atr14", true_range().wilder(14), {"TA-Lib": partial(talib.ATR, h, low, c, 14)}),
-        ("rsi14", rsi(14), {"TA-Lib": partial(talib.RSI, c, 14)}),
-        ("adx14", adx(14), {"TA-Lib": partial(talib.ADX, h, low, c, 14)}),
-        (
-            "std48",
-            bar("close").rolling_std(48),
-            {"TA-Lib": partial(talib.STDDEV, c, 48), "Polars": partial(close.rolling_std, 48)},
-        ),
-        (
-            "max48",
-            bar("high").rolling_max(48),
-            {"TA-Lib": partial(talib.MAX, h, 48), "Polars": partial(high.rolling_max, 48)},
-        ),
-        (
-            "quantile120",
-            bar("close").rolling_quantile(120, 0.8),
-            {"Polars": partial(close.rolling_quantile, 0.8, "linear", 120)},
-        ),
-    ]
+def joined(graph: dict[str, Any], bars: Bars) -> Series:
+    """A value at each close for every series that the graph names (closes of other symbols)."""
+    return dict.fromkeys(Graph(graph).series, (bars.ts + MINUTE + 1, bars.close**0.9))
+
+
+def run_all(graph: dict[str, Any], bars: Bars, series: Series) -> None:
+    engine = Graph(graph, bars.symbol)
+    engine.push(series)
+    for _ in engine.stream(bars.native(), 8_192):
+        pass
+
+
+def streamed(workers: int) -> tuple[float, float]:
+    """Seconds and peak MiB of a process of its own that writes the family volatility of three symbols as Parquet."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.features_block", str(workers)], capture_output=True, text=True, check=True
+    )
+    seconds, peak, rows = (float(value) for value in done.stdout.split()[-3:])
+    return rows / seconds / 1e6, peak
+
+
+def write_three(workers: int) -> None:
+    symbols = [real_or_made(symbol, 2_000_000)[0] for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")]
+    graph = whole_graph(symbols[0])
+    series = [joined(graph, bars) for bars in symbols]
+    with tempfile.TemporaryDirectory(dir=".") as folder, ThreadPoolExecutor(workers) as pool:
+        start = perf_counter()
+        paths = [table_path(Path(folder), f"{i}") for i in range(len(symbols))]
+        list(pool.map(write_columns, [graph] * len(symbols), symbols, series, paths))
+        seconds = perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(seconds, peak, sum(len(bars.ts) for bars in symbols))
 
 
 def run() -> list[Row]:
-    """features_block, and a row per indicator and peer."""
-    bars = minute_bars()
-    whole = exported_graph()
-    series = {name: (bars.ts[::1440], np.full(len(bars.ts[::1440]), 20.0)) for name in whole.series}
-    data = columns(bars)
-    graph_nodes = len(whole.data["nodes"])
+    """features_block and its like."""
+    bars, what = real_or_made(n=N)
+    print(f"on {what}", file=sys.stderr)
+    exported, whole = exported_graph(), whole_graph(bars)
+    one, all_ = ((graph, bars, joined(graph, bars)) for graph in (exported, whole))
+    symbols = [all_] * os.cpu_count()  # type: ignore[operator]
 
-    def all_features() -> object:
-        return Graph(whole.data, "X").run(data, bars.ts, series)
+    def at_once() -> None:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda each: run_all(*each), symbols))
 
-    (seconds,) = medians([all_features], 3)
-    rows = [
-        Row("features_block", "M bars/s", N / seconds / 1e6, budget=">= 1 M bars/s for the whole set"),
-        Row("features_block_per_node", f"ns/bar of {graph_nodes} nodes", seconds / N / graph_nodes * 1e9),
+    exported_s, whole_s, parallel_s = medians([lambda: run_all(*one), lambda: run_all(*all_), at_once], 3)
+    nodes = len(whole["nodes"])
+    live = Graph(whole, bars.symbol)
+    live.push(all_[2])
+    rows = list(zip(*(getattr(bars, name).tolist() for name in ("ts", *list(BARS)[2:7])), strict=True))
+    ns = latencies(lambda i: live.update(*rows[i]), 20_000, 2_000) / 1e3
+    found = [
+        Row("features_block", "M bars/s", N / exported_s / 1e6, budget=f"the nets' {len(exported['features'])} inputs"),
+        Row("features_whole", f"M bars/s of {len(whole['features'])} features", N / whole_s / 1e6, budget=">= 1"),
+        Row("features_per_node", f"ns/bar of {nodes} nodes", whole_s / N / nodes * 1e9),
+        Row("features_symbols", f"speed-up of {len(symbols)} threads", len(symbols) * whole_s / parallel_s),
+        Row(
+            "features_live",
+            f"µs/bar of {len(whole['features'])} features",
+            float(np.median(ns)),
+            p99=float(np.quantile(ns, 0.99)),
+            p999=float(np.quantile(ns, 0.999)),
+            budget="p99 <= 20 µs",
+        ),
     ]
-    for name, expr, peers in indicators(bars):
-        plain = to_data({name: expr}, [name], MINUTE)
-        ours, *theirs = medians([lambda plain=plain: Graph(plain).run(data, bars.ts), *peers.values()], 5)
-        rows += [
-            Row(f"feature_{name}", "ns/bar", ours / N * 1e9, peer=peer, peer_value=value / N * 1e9)
-            for peer, value in zip(peers, theirs, strict=True)
+    if REAL.exists():
+        rate, peak = streamed(os.cpu_count() or 1)
+        found += [
+            Row("features_to_parquet", "M bars/s, all families, 3 symbols", rate),
+            Row("features_to_parquet_memory", "MiB", peak, budget="<= 2048 for 3.1 M bars"),
         ]
-    return rows
+    return found
+
+
+if __name__ == "__main__":
+    write_three(int(sys.argv[1]))

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 import handmade_export as handmade
 import small_pipeline
+from features.store import read_family
 from inference import Engine, Graph
 from inference.replay import Costs, Entries, replay_engine
 from models.predictor import NO_SERIES, Predictor

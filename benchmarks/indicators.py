@@ -1,0 +1,140 @@
+"""Single indicators beside TA-Lib and Polars: over history, and live one bar at a time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import polars as pl
+import talib
+from talib import _ta_lib as handles
+
+from benchmarks.measure import Row, medians
+from benchmarks.minute_bars import MINUTE, real_or_made
+from features import Expr, bar
+from features.exhaustion import adx, rsi
+from features.graph import to_data
+from features.volatility import true_range
+from inference import Graph
+from inference.replay import Bars
+
+N = 1_000_000
+LIVE = 50_000
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+def keltner() -> dict[str, Expr]:
+    middle, width = bar("close").ema(20), 2.0 * true_range().wilder(10)
+    return {"upper": middle + width, "lower": middle - width}
+
+
+def in_blocks(bars: Bars) -> list[tuple[str, dict[str, Expr], dict[str, Callable[[], object]]]]:
+    """(name, ours, peers by name): the same figure on the same bars."""
+    h, low, c = bars.high, bars.low, bars.close
+    close, high, lows = pl.Series(c), pl.Series(h), pl.Series(low)
+
+    def talib_keltner() -> object:
+        middle, width = talib.EMA(c, 20), 2.0 * talib.ATR(h, low, c, 10)
+        return middle + width, middle - width
+
+    return [
+        ("ema14", {"x": bar("close").ema(14)}, {"TA-Lib": partial(talib.EMA, c, 14)}),
+        ("atr14", {"x": true_range().wilder(14)}, {"TA-Lib": partial(talib.ATR, h, low, c, 14)}),
+        ("rsi14", {"x": rsi(14)}, {"TA-Lib": partial(talib.RSI, c, 14)}),
+        ("adx14", {"x": adx(14)}, {"TA-Lib": partial(talib.ADX, h, low, c, 14)}),
+        ("keltner", keltner(), {"TA-Lib": talib_keltner}),
+        (
+            "std48",
+            {"x": bar("close").rolling_std(48)},
+            {"TA-Lib": partial(talib.STDDEV, c, 48), "Polars": partial(close.rolling_std, 48)},
+        ),
+        (
+            "donchian48",
+            {"high": bar("high").rolling_max(48), "low": bar("low").rolling_min(48)},
+            {
+                "TA-Lib": lambda: (talib.MAX(h, 48), talib.MIN(low, 48)),
+                "Polars": lambda: (high.rolling_max(48), lows.rolling_min(48)),
+            },
+        ),
+        (
+            "quantile120",
+            {"x": bar("close").rolling_quantile(120, 0.8)},
+            {"Polars": partial(close.rolling_quantile, 0.8, "linear", 120)},
+        ),
+    ]
+
+
+def live(bars: Bars) -> list[tuple[str, Expr, Callable[..., object], list[tuple[float, ...]]]]:
+    """(name, ours, TA-Lib's streaming handle, what it takes for each bar)."""
+    seed = 2_000
+    h, low, c = bars.high[:seed], bars.low[:seed], bars.close[:seed]
+    hlc = list(zip(bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), strict=True))
+    close = [(x,) for x in bars.close.tolist()]
+    return [
+        ("ema14", bar("close").ema(14), handles.EMA_Stream(c, 14).update, close),
+        ("atr14", true_range().wilder(14), handles.ATR_Stream(h, low, c, 14).update, hlc),
+        ("rsi14", rsi(14), handles.RSI_Stream(c, 14).update, close),
+        ("adx14", adx(14), handles.ADX_Stream(h, low, c, 14).update, hlc),
+        ("std48", bar("close").rolling_std(48), handles.STDDEV_Stream(c, 48).update, close),
+    ]
+
+
+def run() -> list[Row]:
+    """feature_* in ns a bar over history, live_* in ns an update from Python."""
+    bars, what = real_or_made(n=N)
+    print(f"on {what}", file=sys.stderr)
+    checked, found = bars.native(), []
+    for name, outputs, peers in in_blocks(bars):
+        data = to_data(outputs, list(outputs), MINUTE)
+
+        def ours(data: dict[str, object] = data) -> None:
+            for _ in Graph(data).stream(checked, len(checked)):
+                pass
+
+        mine, *theirs = medians([ours, *peers.values()], 5)
+        found += [
+            Row(f"feature_{name}", "ns/bar", mine / N * 1e9, peer=peer, peer_value=value / N * 1e9, budget="<= 1.5")
+            for peer, value in zip(peers, theirs, strict=True)
+        ]
+    few = Bars("X", *(getattr(bars, name)[:LIVE] for name in ("ts", *COLUMNS)))
+    rows = list(zip(*(getattr(few, name).tolist() for name in ("ts", *COLUMNS)), strict=True))
+    for name, expr, update, arguments in live(few):
+        data = to_data({"x": expr}, ["x"], MINUTE)
+
+        def one_by_one(data: dict[str, object] = data) -> float:
+            graph = Graph(data)
+            step, values = graph.update, graph.values
+            for row in rows:
+                step(*row)
+                value = values[0]
+            return float(value)
+
+        def theirs_one_by_one(
+            update: Callable[..., object] = update, arguments: list[tuple[float, ...]] = arguments
+        ) -> None:
+            for row in arguments:
+                update(*row)
+
+        mine, peer = (seconds / LIVE * 1e9 for seconds in medians([one_by_one, theirs_one_by_one], 7))
+        found.append(Row(f"live_{name}", "ns/update", mine, peer="TA-Lib handle", peer_value=peer, budget="< 1"))
+    return found
+
+
+def check() -> None:
+    """That both sides compute the same figure."""
+    bars, _ = real_or_made(n=20_000)
+    for name, outputs, peers in in_blocks(bars):
+        if "TA-Lib" not in peers or name == "std48":  # TA-Lib's deviation divides by n
+            continue
+        theirs = peers["TA-Lib"]()
+        data = Graph(to_data(outputs, list(outputs), MINUTE)).run(
+            {column: getattr(bars, column) for column in COLUMNS}, bars.ts
+        )
+        for mine, other in zip(data.values(), theirs if isinstance(theirs, tuple) else (theirs,), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-8, err_msg=name)
+
+
+if __name__ == "__main__":
+    check()
