@@ -198,9 +198,8 @@ def _expected(around: Sessions, interval: int, phase: int, zone: str) -> tuple[T
 def _absent(expected: Times, session: Times, there: Flags, interval: int) -> dict[str, pl.DataFrame]:
     """Sessions without any bar, and runs of missing bars inside the others."""
     table = pl.DataFrame({"ts": expected, "session": session, "there": there})
-    run = (pl.col("there") | (pl.col("session") != pl.col("session").shift(1)).fill_null(True)).cum_sum()
     pieces = (
-        table.with_columns(pl.col("there").any().over("session").alias("open"), run.alias("run"))
+        table.with_columns(pl.col("there").any().over("session").alias("open"), pl.col("there").cum_sum().alias("run"))
         .filter(~pl.col("there"))
         .group_by("session", "run", "open", maintain_order=True)
         .agg(

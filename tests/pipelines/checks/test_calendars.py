@@ -82,6 +82,19 @@ def test_bars_after_an_early_close_and_at_night_are_outside() -> None:
     assert {each.name: each.places["ts"].to_list() for each in findings} == {"outside_session": extra}
 
 
+def test_a_bar_that_ends_as_the_session_opens_is_outside() -> None:
+    early = stamp(dt.date(2012, 7, 5), 8, 30, NEW_YORK)
+    stamps = sorted([*new_york_hours(30)["ts"], early])
+    _, findings = check_bars(walk(stamps), on("XNYS"), NOW)
+    assert {each.name: each.places["ts"].to_list() for each in findings} == {"outside_session": [early]}
+
+
+def test_bars_of_four_hours_follow_the_exchanges_clock() -> None:
+    stamps = [stamp(day, hour, 30, NEW_YORK) for day in DAYS_2012 for hour in ((9,) if day in EARLY_2012 else (9, 13))]
+    assert found(walk(stamps), "XNYS") == {}
+    assert found(walk([*stamps[:101], *stamps[102:]]), "XNYS") == {"missing_bars": [1]}
+
+
 def test_a_halt_around_the_clock() -> None:
     minutes = hours(3000, dt.timedelta(minutes=1))
     halted = minutes[[*range(700), *range(780, 3000)]]

@@ -114,3 +114,11 @@ def test_false_positives_on_a_long_sound_walk() -> None:
         "scale_jump": 0,
         "stale_close": 0,
     }
+
+
+def test_quiet_minutes_need_a_wick_of_a_size_too() -> None:
+    level = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 1e-6, CLEAN.height)))
+    quiet = CLEAN.with_columns(pl.Series(name, level) for name in PRICES)
+    high = quiet["high"][200]
+    assert rows(put(quiet, {"high": {200: 1.008 * high}}), "bad_tick") == []
+    assert rows(put(quiet, {"high": {200: 1.012 * high}}), "bad_tick") == [200]

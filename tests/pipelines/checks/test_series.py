@@ -63,3 +63,22 @@ def test_history_from_january_1970_on_is_no_confusion_of_units() -> None:
 
 def test_without_bars_nothing_is_said_about_them() -> None:
     assert check_series(CLEAN, None, MARK, NOW)[1] == []
+
+
+def test_late_is_counted_from_the_last_value_that_was_one() -> None:
+    lost = put(CLEAN, {"value": {20: None}})[[*range(21), *range(32, 60)]]
+    assert named(check_series(lost, SPAN, MARK, NOW)[1]) == {"not_finite": [20], "late": [21]}
+
+
+def test_stuck_is_measured_by_how_long_values_usually_rest() -> None:
+    slow = series([float(i // 3) for i in range(120)])
+    span = (START, START + 120 * DAY)
+    rests = put(slow, {"value": dict.fromkeys(range(30, 60), -1.0)})
+    assert named(check_series(rests, span, MARK, NOW)[1]) == {}
+    sticks = put(slow, {"value": dict.fromkeys(range(30, 63), -1.0)})
+    assert named(check_series(sticks, span, MARK, NOW)[1]) == {"stuck": [61, 62]}
+
+
+def test_every_value_behind_the_latest_one_is_unsorted() -> None:
+    order = [*range(10), 14, 10, 11, 12, 13, *range(15, 60)]
+    assert named(check_series(CLEAN[order], SPAN, MARK, NOW)[1]) == {"unsorted": [11, 12, 13, 14]}
