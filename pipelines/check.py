@@ -16,7 +16,7 @@ from pipelines.atomic import fresh_folder, write_json, write_parquet, write_text
 from pipelines.check_report import render
 from pipelines.checks.bars import check_bars
 from pipelines.checks.depth import check_depth
-from pipelines.checks.finding import REPORTED_ROWS, Finding, all_places, merged, refusal
+from pipelines.checks.finding import REPORTED_ROWS, RULES, Finding, all_places, merged, refusal
 from pipelines.checks.params import CheckParams
 from pipelines.checks.series import Span, check_series
 from pipelines.checks.trades import check_trades
@@ -31,7 +31,7 @@ class Checked:
     """What came and stayed by table, the findings, and when each symbol's bars begin and end."""
 
     def __init__(self) -> None:
-        self.counts: Counts = {name: {"ingested": 0, "kept": 0} for name in SCHEMAS}
+        self.counts: Counts = {name: {"ingested": 0, "kept": 0} for name in RULES}
         self.findings: list[Finding] = []
         self.spans: dict[str, Span] = {}
 

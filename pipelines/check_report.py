@@ -122,10 +122,10 @@ def _line(found: Finding, span: Span) -> str:
         .agg(pl.len().alias("count"), pl.col("ts").min())
         .sort("bin")
     )
-    most = max([2, *bins["count"]])
+    most = max([1, *bins["count"]])
     marks = "".join(
         f"<rect x={place} y=0 width=1 height=16 class={found.rule} "
-        f"opacity={0.5 + 0.5 * math.log(count) / math.log(most):.2f}>"
+        f"opacity={0.5 + 0.5 * math.log1p(count) / math.log1p(most):.2f}>"
         f"<title>{count:,} from {first:%Y-%m-%d %H:%M}</title></rect>"
         for place, count, first in bins.iter_rows()
     )

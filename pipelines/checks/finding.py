@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import polars as pl
 
@@ -120,10 +120,11 @@ def refusal(findings: list[Finding]) -> str:
     lines = []
     for found in findings:
         if found.rule == "refuse":
+            others = [rule for rule in get_args(get_type_hints(RULES[found.table])[found.name]) if rule != "refuse"]
             lines.append(
                 f"check.{found.table}.{found.name}: must not occur, was in {found.count:,} rows of {found.symbol}, the "
                 f"first at {found.places['ts'][0]}; mend the source, or set the rule to "
-                f"{'mark' if 'missing' in found.rows.columns else 'drop or mark'} in params.yaml"
+                f"{' or '.join(others)} in params.yaml"
             )
     return "\n".join(lines)
 

@@ -98,6 +98,7 @@ def test_the_stage_writes_tables_and_reports(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "artifacts/check.json").read_text())
     found = {(f["table"], f["symbol"], f["finding"]): f for f in data["findings"]}
     assert data["bars"] == {"ingested": 240, "kept": 239}
+    assert set(data) == {*RULES, "findings", "reported_rows_at_most"}
     nan = found["bars", "A", "not_finite"]
     assert (nan["count"], nan["rule"]) == (1, "drop")
     assert nan["rows"][0]["ts"] == "2020-01-01T03:00:00.000000+00:00"

@@ -90,6 +90,8 @@ def test_refused(name: str) -> None:
     rows = len(CASES[name][1][name])
     assert refusal(findings).startswith(f"check.bars.{name}: must not occur, was in {rows} rows of A")
     assert "\n" not in refusal(findings)
+    may_drop = name not in ("gap", "stale_open", "scale_jump")
+    assert refusal(findings).endswith(f"set the rule to {'drop or mark' if may_drop else 'mark'} in params.yaml")
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ("gap", "stale_open", "scale_jump")])
