@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +13,24 @@ from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
 from inference.replay import Costs
+from models.tracking import trained_nets
 from pipelines.atomic import write_parquet
 from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
+from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
 from pipelines.replays import EQUITY, markets, replay_all, sweep
+from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
 from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
 from pipelines.tables import bar_series
 
-FOLDER = Path("artifacts/evaluate")
+FOLDER, TRAINED = Path("artifacts/evaluate"), Path("artifacts/train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,11 @@ class EvaluateParams:
             )
 
 
+def model_name(engine: Engine) -> str:
+    """The beginnings of both nets' digests, by which MLflow finds their runs."""
+    return "+".join(m["weights_sha256"][:6] for m in (engine.stop_manifest, engine.exit_manifest))
+
+
 def main() -> None:
     """Run the stage."""
     params = section("evaluate", EvaluateParams)
@@ -79,10 +88,11 @@ def main() -> None:
     own = bar_series(bars, list(OPTIONAL), engine.stop_manifest["bar_interval_us"])
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
 
-    chosen = sweep(training, params.baselines, horizon, costs)
+    chosen, trials = sweep(training, params.baselines, horizon, costs)
     trades = replay_all(
         engine, test, chosen, series, params.notional_fraction, params.baselines.random_seed, horizon, costs
     )
+    trades = with_groups(trades, find_regimes(entries, volatility, cut.train_until), model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")
     facts = Facts(
         horizon_bars=horizon,
@@ -94,11 +104,13 @@ def main() -> None:
         chosen={name: setting for name, (setting, _) in chosen.items()},
         training_expectancy={name: profit for name, (_, profit) in chosen.items()},
         training_entries=sum(len(market.ids) for market in training),
+        product_trials=max(1, trained_nets()),
     )
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
-    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, reliability, FOLDER)
+    skills = skill_table({net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS})
+    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER)
 
 
 if __name__ == "__main__":

@@ -13,20 +13,22 @@ from inference import Engine, Graph
 from inference.replay import Costs, Entries, Mode, replay_engine
 from pipelines.baselines import (
     BaselineParams,
+    Exit,
     Market,
-    Static,
     candidates,
     choose,
+    mean_profit,
     random_distances,
     time_only,
     to_frame,
 )
 from pipelines.scorecard import mark_ambiguous
+from pipelines.selection import Trials, profit_by_time
 from pipelines.splits import SplitParams, split
 from pipelines.tables import bars_by_symbol, microseconds, series_for
 
 MODES: tuple[Mode, ...] = ("pessimistic", "adaptive")
-POLICIES = ("product", "fixed_percent", "fixed_atr", "chandelier", "time_only", "random")
+POLICIES = ("product", "fixed_percent", "fixed_atr", "garch", "chandelier", "sar", "time_only", "random")
 EQUITY = 100_000.0  # only ratios to it are reported
 
 
@@ -52,23 +54,27 @@ def markets(
 
 def sweep(
     training: list[Market], params: BaselineParams, horizon: int, costs: Costs
-) -> dict[str, tuple[Static, float]]:
-    """Each static policy's best setting on the training part, by expectancy at fixed size, with that expectancy."""
-    best: dict[str, tuple[Static, float]] = {}
+) -> tuple[dict[str, tuple[Exit, float]], Trials]:
+    """Each policy's best setting on the training part and its expectancy at fixed size; and all that was tried."""
+    best: dict[str, tuple[Exit, float]] = {}
+    names, profits = [], []
     options = candidates(params)
     with tqdm(total=sum(map(len, options.values())), desc="static exits, training part") as bar:
         for name, settings in options.items():
-            for setting, profit in choose(settings, training, horizon, costs):
+            for setting, trades in choose(settings, training, horizon, costs):
                 bar.update()
+                profit = mean_profit(trades)
+                names.append(name)
+                profits.append(profit_by_time(trades))
                 if name not in best or profit > best[name][1]:
                     best[name] = setting, profit
-    return best
+    return best, Trials(tuple(names), np.stack(profits, axis=1))
 
 
 def replay_all(
     engine: Engine,
     test: list[Market],
-    chosen: Mapping[str, tuple[Static, float]],
+    chosen: Mapping[str, tuple[Exit, float]],
     series: pl.DataFrame,
     notional_fraction: float,
     random_seed: int,

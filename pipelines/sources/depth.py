@@ -60,7 +60,7 @@ def read_depth(params: DepthParams, symbols: tuple[str, ...]) -> Iterator[Part]:
                 f"ingest.depth.files[{i}].path: must be a file *.jsonl, *.jsonl.gz or *.parquet, was {file.path!r}; "
                 "mend the path"
             )
-        stamp = fingerprint((file, params.levels, params.every_ms), path)
+        stamp = fingerprint((file, params.levels, params.every_ms, params.depth_bp), path)
         yield Part(f"depth-{i}-{path.name}", stamp, file.symbol, partial(_read, file, params))
 
 
