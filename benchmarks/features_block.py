@@ -97,8 +97,8 @@ def run() -> list[Row]:
     nodes = len(whole["nodes"])
     live = Graph(whole, bars.symbol)
     live.push(all_[2])
-    rows = list(zip(*(getattr(bars, name).tolist() for name in ("ts", *list(BARS)[2:7])), strict=True))
-    ns = latencies(lambda i: live.update(*rows[i]), 20_000, 2_000) / 1e3
+    rows = zip(*(getattr(bars, name).tolist() for name in ("ts", *list(BARS)[2:7])), strict=True)
+    ns = latencies(lambda _: live.update(*next(rows)), 20_000, 2_000) / 1e3
     found = [
         Row("features_block", "M bars/s", N / exported_s / 1e6, budget=f"the nets' {len(exported['features'])} inputs"),
         Row("features_whole", f"M bars/s of {len(whole['features'])} features", N / whole_s / 1e6, budget=">= 1"),
