@@ -17,14 +17,18 @@ from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
+from pipelines.examination import examine
+from pipelines.forensics import ForensicsParams
+from pipelines.groups import find_regimes
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
+from pipelines.product import Product
 from pipelines.replays import EQUITY, markets, replay_all, sweep
 from pipelines.results import write_results
 from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
-from pipelines.tables import bar_series
+from pipelines.tables import bar_series, bars_by_symbol
 
 FOLDER = Path("artifacts/evaluate")
 
@@ -54,6 +58,7 @@ class EvaluateParams:
     costs: CostParams
     notional_fraction: float
     baselines: BaselineParams
+    forensics: ForensicsParams
     bootstrap: BootstrapParams
 
     def __post_init__(self) -> None:
@@ -98,7 +103,18 @@ def main() -> None:
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
-    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, reliability, FOLDER)
+    product = Product(engine, series, bars_by_symbol(bars), costs, EQUITY, EQUITY * params.notional_fraction)
+    examination = examine(
+        product,
+        [markets(bars, volatility, entries, cut, part, horizon) for part in ("validation", "calibration")],
+        test,
+        find_regimes(entries, volatility, cut.train_until),
+        params.forensics,
+        params.baselines,
+        params.bootstrap,
+        horizon,
+    )
+    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, reliability, FOLDER, examination)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.baselines import BaselineParams, Market, Static, Unit
 from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
+from pipelines.examination import Examination
 from pipelines.frontier import Point, curve_table, gaps, point
 from pipelines.outcome import Facts, Outcome
 from pipelines.replays import MODES, POLICIES
@@ -103,8 +104,9 @@ def write_results(
     grids: BaselineParams,
     reliability: pl.DataFrame,
     folder: Path,
+    examination: Examination | None = None,
 ) -> None:
-    """Score the trades and write everything that people and `dvc` read."""
+    """Score the trades and write everything that people and `dvc` read. examination: where the product is an engine."""
     kept = closed(trades)
     entries = kept["id"].n_unique()
     generator = np.random.default_rng(bootstrap.seed)
@@ -134,6 +136,9 @@ def write_results(
         folder / "worst_case.csv",
     )
     figures = metrics(table, worst, gap_table, facts.best_static, entries)
+    if examination is not None:
+        examination.write(folder)
+        figures |= examination.metrics()
     write_json(figures, folder / "metrics.json")
     report = Outcome(
         trades=kept,
@@ -145,6 +150,7 @@ def write_results(
         calibration=reliability,
         facts=facts,
         censored=trades["id"].n_unique() - entries,
+        examination=examination,
     )
     write_text(render(report), folder / "report.html")
 
