@@ -151,7 +151,7 @@ def what_if(compared: pl.DataFrame) -> go.Figure:
                 row=1,
                 col=k + 1,
             )
-        figure.add_hline(y=0, line_width=1, line_dash="dot", line_color=SOFT, row=1, col=k + 1)  # type: ignore[arg-type]
+        figure.add_hline(y=0, line_width=1, line_dash="dot", line_color=SOFT, row=1, col=k + 1)
     figure.update_xaxes(type="category")
     figure.update_yaxes(title_text="difference to the product, bp", col=1)
     figure.update_layout(height=380, margin_t=78, legend_y=1.12)
@@ -202,7 +202,7 @@ def waterfall(steps: pl.DataFrame, compared: pl.DataFrame) -> go.Figure:
             row=1,
             col=3,
         )
-    figure.add_vline(x=0, line_width=1, line_dash="dot", line_color=SOFT, row=1, col=3)  # type: ignore[arg-type]
+    figure.add_vline(x=0, line_width=1, line_dash="dot", line_color=SOFT, row=1, col=3)
     figure.update_yaxes(autorange="reversed", row=1, col=3)
     figure.update_xaxes(title_text="difference to the product, bp", row=1, col=3)
     for k in (1, 2):

@@ -66,8 +66,8 @@ def render(examination: Examination, confidence: float, plot: Callable[[go.Figur
         suggestions=_suggestions(examination.suggested),
         steps_note="Left: what each step adds to the distance of the first levels, mean over the test trades. Right: "
         "the whole replay with the step left out (without ml_stop or ml_target the deterministic rule stands in for "
-        "the net); right of zero, the trades would have earned more without it. The final validation holds the risk limits "
-        "and cannot be left out: of it only the change in the level is shown.",
+        "the net); right of zero, the trades would have earned more without it. The final validation holds the risk "
+        "limits and cannot be left out: of it only the change in the level is shown.",
         waterfall=plot(forensic_charts.waterfall(examination.steps, examination.options)),
         browser_note=html.escape(_browser_note(trades)),
         data=_data(examination),

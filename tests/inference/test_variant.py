@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import handmade_export as handmade
+import reference_replay as reference
 from inference import Engine, Kind
 from inference.actions import STOP_STEPS, TARGET_STEPS
+from inference.policy import RiskPolicy
 from inference.replay import Bars, Costs, Entries, Ledger, ledger_engine, replay_engine
 from inference.variant import DECISION, OPTIONAL_STEPS, Variant
 
@@ -21,6 +23,7 @@ N = 220
 SIGNALS = np.arange(80, N - 12, 5)  # all features are known
 ENTRIES = Entries(SIGNALS, np.where(SIGNALS % 2, 1, -1).astype(np.int8))
 TICK = 0.01
+NO_TICK = RiskPolicy(tick=0.0, min_distance=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,28 @@ def test_another_target_stays_where_it_stands(multiple: float, own: Ledger, engi
         assert len(at_target) > 3
         assert at_target["intended_price"] == pytest.approx(level)
         assert other.trades["target_r"] == pytest.approx(multiple)
+
+
+@pytest.mark.parametrize(("width", "reward"), [(0.5, 1.0), (1.0, 3.0), (2.5, 0.4)])
+def test_fixed_levels_give_the_trades_of_the_slow_reference(
+    tmp_path: Path, graph: dict[str, Any], market: Bars, width: float, reward: float
+) -> None:
+    """Without trailing and ticks, own distances leave nothing to the engine: a plain Python loop earns the same."""
+    stop, weights = handmade.contents("stop", graph)
+    stop["policy"] = {"stop": asdict(replace(handmade.STOP_POLICY, trail_from_r=1000.0)), "risk": asdict(NO_TICK)}
+    exit_, exit_weights = handmade.contents("exit", graph)
+    paths = handmade.write(tmp_path / "s.pt", stop, weights), handmade.write(tmp_path / "e.pt", exit_, exit_weights)
+    costs = Costs(0.001, 0.0005, 0.002)
+    distance, per_bar = np.full(len(SIGNALS), width), np.full(N, width)
+    variant = Variant(stop_distance=distance, target_distance=reward * distance)
+    ours = replay_engine(Engine.load(*paths), market, ENTRIES, costs, variant=variant)
+    none = np.full(N, np.nan)
+    theirs, _ = reference.replay_levels(market, ENTRIES, per_bar, reward * per_bar, none, 10, costs, "pessimistic")
+    assert len(ours) == len(theirs) == len(SIGNALS)
+    for mine, slow in zip(ours, theirs, strict=True):
+        assert mine["exit_index"] == slow["exit_index"]
+        assert mine["reason"] == slow["reason"]
+        assert mine["pnl"] == pytest.approx(slow["pnl"], abs=1e-9)
 
 
 def test_without_a_step_is_as_if_its_parameters_let_all_through(
