@@ -11,13 +11,18 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro test lint bench ui peers sanitize build lock clean
+.PHONY: repro walk-forward test lint bench ui peers sanitize build lock clean
 .DEFAULT_GOAL := repro
 
 repro: build
 	@python -m pipelines.params_file
 	@dvc repro
 	@python -m pipelines.summary
+
+# Trains anew in each fold of time and stitches the results; goes on where it was stopped.
+walk-forward: build
+	@python -m pipelines.params_file
+	@python -m pipelines.walk_forward
 
 build: $(VENV)/.built
 

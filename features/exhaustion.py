@@ -61,26 +61,25 @@ class ExhaustionParams:
 
 def rsi(bars: int) -> Expr:
     """100 gain / (gain + loss) of Wilder averages (Wilder 1978), 0 to 100; 50 where nothing moved; warm-up `bars`."""
-    change = bar("close") - bar("close").lag(1)
-    gain, moved = maximum(change, 0.0).wilder(bars), change.abs().wilder(bars)
-    return 100.0 * ratio(gain, moved, 0.5)
-
-
-def movement(bars: int, side: int) -> Expr:
-    """Wilder's sum of the directional movement of one side (+1 up, -1 down), price units."""
-    return Expr("directional_movement", (bar("high"), bar("low")), {"side": side}).wilder_sum(bars)
+    return Expr("relative_strength", (bar("close"),), {"bars": bars})
 
 
 def directional(bars: int) -> tuple[Expr, Expr]:
-    """+DI and -DI (Wilder 1978), 0 to 100."""
-    span = true_range().wilder_sum(bars)
-    return 100.0 * movement(bars, 1) / span, 100.0 * movement(bars, -1) / span
+    """+DI and -DI (Wilder 1978), 0 to 100; warm-up `bars` bars."""
+    plus, minus = (_directional_index(bars, output) for output in (0, 1))
+    return plus, minus
 
 
 def adx(bars: int) -> Expr:
-    """Wilder average of 100 |+DM - -DM| / (+DM + -DM) (Wilder 1978), 0 to 100; a bar without movement counts as 0."""
-    plus, minus = movement(bars, 1), movement(bars, -1)
-    return 100.0 * ratio((plus - minus).abs(), plus + minus, 0.0).wilder(bars)
+    """Wilder average of 100 |+DM - -DM| / (+DM + -DM) (Wilder 1978), 0 to 100; a bar without movement counts as 0.
+
+    Warm-up: 2 bars - 1.
+    """
+    return _directional_index(bars, 2)
+
+
+def _directional_index(bars: int, output: int) -> Expr:
+    return Expr("directional_index", (bar("high"), bar("low"), bar("close")), {"bars": bars, "output": output})
 
 
 def macd(fast: int, slow: int, signal: int) -> tuple[Expr, Expr]:

@@ -182,10 +182,6 @@ class Expr:
         """RiskMetrics' (1996) average, alpha = 1 - decay, seeded with the mean of the first `seed` values."""
         return Expr("exponential_mean", (self,), {"alpha": 1.0 - decay, "seed": seed})
 
-    def wilder_sum(self, bars: int) -> Expr:
-        """Wilder's decaying sum, as used for directional movement."""
-        return Expr("wilder_sum", (self,), {"bars": bars})
-
     def garch(
         self,
         mu: ParameterValue,

@@ -70,11 +70,11 @@ def _quiet() -> Iterator[None]:
 
 def new_net(kind: Kind, train: Rows, features: int, params: TrainParams) -> CurveNet:
     """An untrained net scaled to the training rows, whose answer is about their base rates; a function of the rows and
-    the seed.
+    the first seed.
     """
     mean, std = moments(train.inputs, features)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(params.seed)
+        torch.manual_seed(params.seeds[0])
         net = kind.net(mean, std, params.hidden, train.outcomes.shape[2])
     net.start_at(train.outcomes.mean(0, dtype=np.float64))
     return net

@@ -18,11 +18,17 @@ def pinball(
     return np.asarray(np.maximum(levels * error, (levels - 1) * error).mean(1), np.float64)
 
 
-def crps(observed: NDArray[np.float64], forecast: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Continuous ranked probability score, per row: 2·∫ pinball dτ by the midpoint rule over CRPS_LEVELS; forecast (n,
-    50).
+def crps(
+    observed: NDArray[np.float64], forecast: NDArray[np.float64], levels: NDArray[np.float64] = CRPS_LEVELS
+) -> NDArray[np.float64]:
+    """Continuous ranked probability score, per row: 2·∫ pinball dτ; forecast (n, levels), levels ascending.
+
+    Each level stands for the probabilities nearer to it than to the next: with CRPS_LEVELS the midpoint rule, with few
+    levels a coarse one, good only for comparing forecasts at the same levels.
     """
-    return 2.0 * pinball(observed, forecast, CRPS_LEVELS)
+    edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
+    error = observed[:, None] - forecast
+    return np.asarray(2.0 * np.maximum(levels * error, (levels - 1) * error) @ np.diff(edges), np.float64)
 
 
 def brier(probability: NDArray[np.floating], outcome: NDArray[np.uint8]) -> float:

@@ -69,11 +69,36 @@ def judge(
         result["brier_uncalibrated"][name] = brier(raw[:, i], outcome)
         result["calibration_error"][name] = calibration_error(curves[:, i], outcome)
         result["calibration_error_uncalibrated"][name] = calibration_error(raw[:, i], outcome)
+    coarse = crps(y, mine, LEVELS)
     for name, table in forecasts(train, validation, judged, horizon_bars, SEED).items():
-        theirs = {"pinball": pinball(y, table["pinball"], LEVELS)}
-        if "crps" in table:
-            theirs["crps"] = crps(y, table["crps"])
+        # Where a baseline knows few levels, both are scored on those.
+        few = table["crps"].shape[1] == len(LEVELS)
+        theirs = {
+            "pinball": pinball(y, table["pinball"], LEVELS),
+            "crps": crps(y, table["crps"], LEVELS if few else CRPS_LEVELS),
+        }
+        ours = {"pinball": losses["pinball"], "crps": coarse if few else losses["crps"]}
         result["skill"][name] = {
-            score: asdict(compare(judged.ts, losses[score], loss, horizon_bars, SEED)) for score, loss in theirs.items()
+            score: asdict(compare(judged.ts, ours[score], loss, horizon_bars, SEED)) for score, loss in theirs.items()
         }
     return result
+
+
+def dispersion(scores: dict[str, Any], others: list[float]) -> dict[str, Any]:
+    """Of the pinball skill over each baseline among nets that differ in their seed alone: mean, standard deviation,
+    least and largest. A difference between two settings that is smaller than the spread says nothing.
+
+    scores: of `judge`, for the first seed; others: pinball losses of the other seeds' nets on the same rows.
+    """
+    losses = np.array([scores["pinball"], *others])
+    out: dict[str, Any] = {"count": len(losses), "skill": {}}
+    for name, skills in scores["skill"].items():
+        baseline = scores["pinball"] / (1 - skills["pinball"]["skill"])
+        skill = 1 - losses / baseline
+        out["skill"][name] = {
+            "mean": float(skill.mean()),
+            "std": float(skill.std(ddof=1)) if len(skill) > 1 else 0.0,
+            "low": float(skill.min()),
+            "high": float(skill.max()),
+        }
+    return out

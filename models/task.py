@@ -22,7 +22,8 @@ class TrainParams:
     hidden: width of each hidden layer; wider nets cost latency on every tick.
     learning_rate, weight_decay: of AdamW; batch_size in rows; max_epochs; patience: epochs without a better validation
     score before it stops.
-    seed: of the weights and of the batches' order. valid_days: days after the last training label at which the engine
+    seeds: of the weights and of the batches' order; the first gives the net, the others show what chance does to its
+    skill. valid_days: days after the last training label at which the engine
     stops trusting the net, 0 = never.
     """
 
@@ -32,7 +33,7 @@ class TrainParams:
     batch_size: int = 512
     max_epochs: int = 60
     patience: int = 8
-    seed: int = 7
+    seeds: tuple[int, ...] = (7,)
     valid_days: int = 0
 
     def __post_init__(self) -> None:
@@ -58,7 +59,12 @@ class TrainParams:
             ("batch_size", self.batch_size >= 1, "must be at least 1", "256 to 4096"),
             ("max_epochs", self.max_epochs >= 1, "must be at least 1", "30 to 200"),
             ("patience", self.patience >= 1, "must be at least 1", "5 to 20"),
-            ("seed", 0 <= self.seed < 2**31, "must lie in [0, 2^31)", "any"),
+            (
+                "seeds",
+                1 <= len(self.seeds) == len(set(self.seeds)) and all(0 <= seed < 2**31 for seed in self.seeds),
+                "must be one or more, all different, in [0, 2^31)",
+                "five",
+            ),
             ("valid_days", self.valid_days >= 0, "must be at least 0", "0, or 30 to 400"),
         ]
         for name, ok, rule, typical in rules:
@@ -112,7 +118,7 @@ class CurveTask(lightning.LightningModule):
         wrapped: Any = self.optimizers()
         optimizer: torch.optim.Optimizer = wrapped.optimizer
         total = torch.zeros((), dtype=torch.float64)
-        splits = minibatches(len(inputs), self.params.batch_size, self.params.seed, self.current_epoch)
+        splits = minibatches(len(inputs), self.params.batch_size, self.params.seeds[0], self.current_epoch)
         for i, index in enumerate(splits):
             loss = log_score(self.net.hazards(inputs[index]), outcomes[index])
             optimizer.zero_grad()

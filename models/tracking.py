@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # our files are small
@@ -18,7 +18,8 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # our fi
 import mlflow
 from matplotlib.figure import Figure
 
-from models.task import Epoch
+if TYPE_CHECKING:
+    from models.task import Epoch
 
 EXPERIMENT = "ratchet"
 TAG = "weights_sha256"
@@ -48,6 +49,17 @@ def find_run(weights_sha256: str) -> str | None:
         [connect()], f"tags.{TAG} = '{weights_sha256}'", order_by=["attributes.start_time DESC"], max_results=1
     )
     return str(runs[0].info.run_id) if runs else None
+
+
+def trained_nets() -> int:
+    """How many different nets the store has runs of, whatever became of them: the trials behind the one in use."""
+    client, experiment, token, seen = mlflow.MlflowClient(), connect(), None, set()
+    while True:
+        page = client.search_runs([experiment], f"tags.{TAG} != ''", page_token=token)
+        seen |= {run.data.tags[TAG] for run in page}
+        token = page.token
+        if not token:
+            return len(seen)
 
 
 @contextmanager

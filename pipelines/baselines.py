@@ -1,4 +1,4 @@
-"""Exits without learning, on the product's entries: fixed per cent, fixed ATR, GARCH, chandelier, time-only, random."""
+"""Exits without learning, on the product's entries: fixed per cent, ATR and GARCH, chandelier, SAR, time, random."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from inference.replay import REASON_NAMES, Bars, Costs, Entries, Mode, replay_levels
+from inference.replay import REASON_NAMES, TRADE, Bars, Costs, Entries, Mode, replay_levels
 from pipelines.bootstrap import Floats
+from pipelines.parabolic import parabolic_stop
 
 Unit = Literal["percent", "atr", "garch"]
 
@@ -27,11 +28,13 @@ class BaselineParams:
     stop_atr: tuple[float, ...]
     stop_garch: tuple[float, ...]
     trail_atr: tuple[float, ...]
+    sar_atr: tuple[float, ...]
+    sar_step: tuple[float, ...]
     target_r: tuple[float, ...]
     random_seed: int
 
     def __post_init__(self) -> None:
-        for name in ("stop_percent", "stop_atr", "stop_garch", "trail_atr", "target_r"):
+        for name in ("stop_percent", "stop_atr", "stop_garch", "trail_atr", "sar_atr", "sar_step", "target_r"):
             grid = getattr(self, name)
             if len(grid) < 2 or min(grid) <= 0 or list(grid) != sorted(set(grid)):
                 raise ValueError(
@@ -82,27 +85,65 @@ class Static:
         return f"{'trail ' if self.trail else ''}{self.stop:g} {name}{goal}"
 
 
-def candidates(params: BaselineParams) -> dict[str, list[Static]]:
+@dataclass(frozen=True, slots=True)
+class Parabolic:
+    """Stop that starts `stop` ATR from the fill and then follows Wilder's parabolic SAR; no target."""
+
+    stop: float
+    step: float
+
+    def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
+        """Its trades on the market's entries: a replay each, since the stop depends on where the trade began."""
+        trades = [self._trade(market, entry, horizon, costs, mode) for entry in range(len(market.ids))]
+        return to_frame(np.concatenate([np.empty(0, TRADE), *trades]), market)
+
+    def _trade(self, market: Market, entry: int, horizon: int, costs: Costs, mode: Mode) -> npt.NDArray[np.void]:
+        signal, side = int(market.entries.index[entry]), market.entries.side[entry : entry + 1]
+        bars = _part(market.bars, signal, signal + horizon + 1)
+        high, low = bars.high[1:], bars.low[1:]
+        sign = int(side[0])
+        stop = self.stop * market.atr[signal]
+        levels = parabolic_stop(high, low, sign, bars.open[1] - sign * stop, self.step)
+        # The replay trails at a distance from the extreme since the fill; a close sets the level of the bar after it.
+        extreme = np.maximum.accumulate(high) if sign > 0 else np.minimum.accumulate(low)
+        trail = np.full(len(bars.ts), NAN)
+        trail[1:-1] = sign * (extreme[:-1] - levels[1:])
+        trade = replay_levels(bars, Entries(np.zeros(1, np.int64), side), stop, NAN, trail, horizon, costs, mode)
+        trade["entry"] = entry
+        for name in ("entry_index", "exit_index"):
+            trade[name] += signal
+        return trade
+
+    def describe(self) -> str:
+        """For tables: `2.5 ATR, step 0.02`."""
+        return f"{self.stop:g} ATR, step {self.step:g}"
+
+
+Exit = Static | Parabolic
+
+
+def candidates(params: BaselineParams) -> dict[str, list[Exit]]:
     """Every setting that is tried on the training part, by policy."""
     goals = (*params.target_r, math.inf)
     return {
         "fixed_percent": [Static("percent", stop, goal) for stop in params.stop_percent for goal in goals],
         "fixed_atr": [Static("atr", stop, goal) for stop in params.stop_atr for goal in goals],
+        "garch": [Static("garch", stop, goal) for stop in params.stop_garch for goal in goals],
         "chandelier": [Static("atr", stop, math.inf, trail=True) for stop in params.trail_atr],
+        "sar": [Parabolic(stop, step) for stop in params.sar_atr for step in params.sar_step],
     }
 
 
 def choose(
-    options: Sequence[Static], markets: Sequence[Market], horizon: int, costs: Costs
-) -> Iterator[tuple[Static, float]]:
-    """Each option with its expectancy at fixed size (mean profit as fraction of the entry price), pessimistic fills."""
+    options: Sequence[Exit], markets: Sequence[Market], horizon: int, costs: Costs
+) -> Iterator[tuple[Exit, pl.DataFrame]]:
+    """Each option with its trades on all markets, pessimistic fills."""
     for option in options:
-        trades = pl.concat([option.trades(market, horizon, costs, "pessimistic") for market in markets])
-        yield option, mean_profit(trades)
+        yield option, pl.concat([option.trades(market, horizon, costs, "pessimistic") for market in markets])
 
 
 def mean_profit(trades: pl.DataFrame) -> float:
-    """Mean of profit / entry price over closed trades; minus infinity without any."""
+    """Expectancy at fixed size: mean of profit / entry price over closed trades; minus infinity without any."""
     value = trades.filter(pl.col("reason") != "open").select((pl.col("pnl") / pl.col("entry_price")).mean()).item()
     return -math.inf if value is None else float(value)
 
@@ -123,6 +164,11 @@ def random_distances(
     none = np.full_like(stop, NAN)
     trades = replay_levels(market.bars, market.entries, stop, stop * target_r[draw], none, horizon, costs, mode)
     return to_frame(trades, market)
+
+
+def _part(bars: Bars, begin: int, end: int) -> Bars:
+    prices = (each[begin:end] for each in (bars.open, bars.high, bars.low, bars.close, bars.volume))
+    return Bars(bars.symbol, bars.ts[begin:end], *prices)
 
 
 def to_frame(trades: npt.NDArray[np.void], market: Market) -> pl.DataFrame:

@@ -14,6 +14,7 @@ NAMES = {
     "fixed_atr": "fixed ATR",
     "garch": "GARCH",
     "chandelier": "chandelier",
+    "sar": "parabolic SAR",
     "time_only": "time only",
     "random": "random distances",
 }
@@ -24,6 +25,7 @@ COLOURS = {
     "fixed_atr": "#1f9e77",
     "garch": "#b65a9b",
     "chandelier": "#b08a00",
+    "sar": "#6f7fd1",
     "time_only": "#8a8f98",
     "random": "#b9bec6",
 }

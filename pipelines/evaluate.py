@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
 from inference.replay import Costs
+from models.tracking import trained_nets
 from pipelines.atomic import write_parquet
 from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
@@ -19,18 +21,19 @@ from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
 from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
-from pipelines.groups import find_regimes
+from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
 from pipelines.product import Product
 from pipelines.replays import EQUITY, markets, replay_all, sweep
+from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
 from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
 from pipelines.tables import bar_series, bars_by_symbol
 
-FOLDER = Path("artifacts/evaluate")
+FOLDER, TRAINED = Path("artifacts/evaluate"), Path("artifacts/train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ class EvaluateParams:
             )
 
 
+def model_name(engine: Engine) -> str:
+    """The beginnings of both nets' digests, by which MLflow finds their runs."""
+    return "+".join(m["weights_sha256"][:6] for m in (engine.stop_manifest, engine.exit_manifest))
+
+
 def main() -> None:
     """Run the stage."""
     params = section("evaluate", EvaluateParams)
@@ -84,10 +92,11 @@ def main() -> None:
     own = bar_series(bars, list(OPTIONAL), engine.stop_manifest["bar_interval_us"])
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
 
-    chosen = sweep(training, params.baselines, horizon, costs)
-    trades = replay_all(
-        engine, test, chosen, series, params.notional_fraction, params.baselines.random_seed, horizon, costs
-    )
+    chosen, trials = sweep(training, params.baselines, horizon, costs)
+    product = Product(engine, series, bars_by_symbol(bars), costs, EQUITY, EQUITY * params.notional_fraction)
+    trades = replay_all(product, test, chosen, params.baselines.random_seed, horizon)
+    regimes = find_regimes(entries, volatility, cut.train_until)
+    trades = with_groups(trades, regimes, model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")
     facts = Facts(
         horizon_bars=horizon,
@@ -99,22 +108,25 @@ def main() -> None:
         chosen={name: setting for name, (setting, _) in chosen.items()},
         training_expectancy={name: profit for name, (_, profit) in chosen.items()},
         training_entries=sum(len(market.ids) for market in training),
+        product_trials=max(1, trained_nets()),
     )
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
-    product = Product(engine, series, bars_by_symbol(bars), costs, EQUITY, EQUITY * params.notional_fraction)
+    skills = skill_table({net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS})
     examination = examine(
         product,
         [markets(bars, volatility, entries, cut, part, horizon) for part in ("validation", "calibration")],
         test,
-        find_regimes(entries, volatility, cut.train_until),
+        regimes,
         params.forensics,
         params.baselines,
         params.bootstrap,
         horizon,
     )
-    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, reliability, FOLDER, examination)
+    write_results(
+        trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER, examination
+    )
 
 
 if __name__ == "__main__":

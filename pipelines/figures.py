@@ -48,12 +48,18 @@ def figures() -> tuple[Figure, ...]:
 def results() -> tuple[Figure, ...]:
     """What the trades made."""
     known, r = pl.col("r").is_not_null(), pl.col("r")
+
+    def in_r(name: str) -> tuple[pl.Expr, pl.Expr]:
+        return _when(known, pl.col(name) / pl.col("stop_distance")), known
+
     return (
         Figure("expectancy_r", "Mean R, all trades", "R", _when(known, r), known, "higher", 0.0),
         Figure("expectancy_bp", "Expectancy at fixed size", "bp", 1e4 * _money("pnl"), ONE, "higher", 0.0),
         Figure("win_rate", "Win rate", "%", WON, ONE, "higher"),
         Figure("r_at_target", "Mean R of exits at a target", "R", _when(AT_TARGET, r), AT_TARGET, "higher", 2.0),
         Figure("win_rate_2r", "Reached a target of 2R or more", "%", pl.col("reached_2r"), ONE, "higher", 0.45),
+        Figure("mfe_r", "Mean favourable excursion in the trade", "R", *in_r("mfe"), "neither"),
+        Figure("mae_r", "Mean adverse excursion in the trade", "R", *in_r("mae"), "neither"),
     )
 
 
@@ -100,6 +106,9 @@ def fills() -> tuple[Figure, ...]:
         Figure("slippage_targets", "Slippage on targets", "%", _when(AT_TARGET, slip), AT_TARGET, "lower", 0.001),
         Figure("gap_rate", "Stop-outs filled at a gap", "%", STOPPED & pl.col("gap"), STOPPED, "neither"),
         Figure("ambiguity_rate", "Exits that depend on the fill mode", "%", pl.col("ambiguous"), ONE, "neither"),
+        Figure(
+            "touched_both_rate", "Exit bars with stop and target inside", "%", pl.col("touched_both"), ONE, "neither"
+        ),
     )
 
 

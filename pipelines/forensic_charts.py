@@ -9,10 +9,11 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from pipelines.charts import COLOURS, REASONS
-from pipelines.groups import REGIMES, WEEKDAYS
+from pipelines.groups import WEEKDAYS
 from pipelines.scorecard import FEW
 
 SOFT = "#8a8f98"
+REGIMES = ("calm", "normal", "wild", "unknown")  # of `find_regimes`, and what it does not know
 TITLES = {
     "stop_times": "first stop, × the product’s own",
     "stop_atr": "first stop, ATR at the signal",
@@ -66,7 +67,8 @@ def after_exit(trades: pl.DataFrame, bars: int) -> go.Figure:
 
 def hits(trades: pl.DataFrame) -> go.Figure:
     """Share of stop-outs, share of targets and mean R, by regime and weekday; by hour too where bars have hours."""
-    timed = trades.with_columns(weekday=pl.col("entry_ts").dt.weekday() - 1, hour=pl.col("entry_ts").dt.hour())
+    entry = pl.col("entry_ts").dt
+    timed = trades.with_columns(pl.col("regime").fill_null("unknown"), weekday=entry.weekday() - 1, hour=entry.hour())
     axes = [("weekday", [day[:3] for day in WEEKDAYS])]
     if timed["hour"].n_unique() > 1:
         axes.append(("hour", [str(hour) for hour in range(24)]))

@@ -11,7 +11,6 @@ from pipelines.bootstrap import Floats
 from pipelines.scorecard import compare, score
 
 FIGURES = ("expectancy_r", "expectancy_bp", "win_rate", "premature_rate", "stop_out_rate", "ambiguity_rate")
-REGIMES = ("calm", "normal", "wild")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 DIMENSIONS: dict[str, Callable[[object], str]] = {
@@ -43,7 +42,7 @@ def with_groups(trades: pl.DataFrame, regimes: pl.DataFrame, model: str) -> pl.D
 
 def find_regimes(entries: pl.DataFrame, volatility: pl.DataFrame, train_until: dt.date) -> pl.DataFrame:
     """Per entry (id): calm, normal or wild, by the GARCH volatility at the signal, cut at the thirds of the symbol's
-    bars of the training part. Null where the volatility is missing.
+    bars of the training part. Null where the volatility is missing, or the symbol was not trained on.
 
     entries: id, symbol, ts; volatility: symbol, ts, garch_sigma; train_until: 00:00 UTC at which the part ends.
     """
@@ -54,7 +53,7 @@ def find_regimes(entries: pl.DataFrame, volatility: pl.DataFrame, train_until: d
     )
     sigma = pl.col("garch_sigma").fill_nan(None)
     regime = pl.when(sigma < pl.col("low")).then(pl.lit("calm")).when(sigma < pl.col("high")).then(pl.lit("normal"))
-    named = regime.when(sigma.is_not_null()).then(pl.lit("wild")).alias("regime")
+    named = regime.when(sigma >= pl.col("high")).then(pl.lit("wild")).alias("regime")
     found = entries.join(volatility, on=["symbol", "ts"], how="left").join(cuts, on="symbol", how="left")
     return found.select("id", named)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from inference.replay import Costs
-from pipelines.baselines import Static
+from pipelines.baselines import Exit
 from pipelines.examination import Examination
 from pipelines.risk import WorstCase
 
-STATIC = ("fixed_percent", "fixed_atr")
+STATIC = ("fixed_percent", "fixed_atr", "garch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,14 @@ class Facts:
     costs: Costs
     notional_fraction: float
     confidence: float
-    chosen: Mapping[str, Static]
+    chosen: Mapping[str, Exit]
     training_expectancy: Mapping[str, float]
     training_entries: int
+    product_trials: int  # nets ever trained that the store of runs knows; each could have been kept
 
     @property
     def best_static(self) -> str:
-        """The static baseline with the higher expectancy at fixed size on the training part."""
+        """The static baseline with the highest expectancy at fixed size on the training part."""
         return max(STATIC, key=lambda name: self.training_expectancy[name])
 
 
@@ -48,6 +49,9 @@ class Outcome:
     curves: pl.DataFrame
     gaps: pl.DataFrame
     calibration: pl.DataFrame
+    skills: pl.DataFrame
+    groups: pl.DataFrame
+    selection: pl.DataFrame
     facts: Facts
     censored: int
     examination: Examination | None = None

@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 
 T = TypeVar("T")
 
-SECTIONS = ("ingest", "check", "features", "labels", "split", "train", "policy", "evaluate", "register")
+SECTIONS = ("ingest", "check", "features", "labels", "split", "train", "policy", "evaluate", "register", "walk_forward")
 
 
 def section(key: str, kind: type[T], path: str | Path = "params.yaml") -> T:

@@ -17,6 +17,7 @@ from models.registry import RegisterParams
 from models.task import TrainNets
 from pipelines.check import CheckParams
 from pipelines.evaluate import EvaluateParams
+from pipelines.folds import WalkForwardParams
 from pipelines.ingest import IngestParams
 from pipelines.params import parse, read
 from pipelines.splits import SplitParams
@@ -35,6 +36,7 @@ class Params:
     policy: Policy
     evaluate: EvaluateParams
     register: RegisterParams
+    walk_forward: WalkForwardParams
 
 
 def load(path: str | Path = "params.yaml") -> Params:

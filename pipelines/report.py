@@ -13,7 +13,18 @@ from plotly.offline import get_plotlyjs
 from pipelines import charts, report_trades
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
-from pipelines.report_tables import gap_table, pick, policies, scorecard, tile, worst_case, worst_trades
+from pipelines.report_skills import skills
+from pipelines.report_tables import (
+    gap_table,
+    groups,
+    pick,
+    policies,
+    scorecard,
+    selection,
+    tile,
+    worst_case,
+    worst_trades,
+)
 from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 from pipelines.scorecard import FEW
 
@@ -38,14 +49,14 @@ def render(report: Outcome) -> str:
             f"most ({report.censored} cut off by the end of the data, left out). Costs per fill: taker "
             f"{1e4 * facts.costs.taker_fee:g} bp, maker {1e4 * facts.costs.maker_fee:g} bp, slippage "
             f"{1e4 * facts.costs.slippage:g} bp. Every trade has {100 * facts.notional_fraction:g} % of equity. Static "
-            f"exits were swept over {facts.training_entries:,} entries of the training part; the better one there, "
+            f"exits were swept over {facts.training_entries:,} entries of the training part; the best one there, "
             f"{NAMES[facts.best_static]} ({facts.chosen[facts.best_static].describe()}), is the baseline."
         ),
         tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
         scorecard_note="Pessimistic fills: of stop and target in one bar, the stop. Intervals: "
         f"{100 * facts.confidence:g} %, stationary block bootstrap, differences paired by entry. A verdict stands only "
         f"where the whole interval agrees and at least {FEW} trades bear it, else it is null; trades: how many do.",
-        scorecard=scorecard(report),
+        scorecard=scorecard(report.rows("product")),
         worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
         "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "
         "so the engine's own limit on open risk does not stand in their way.",
@@ -53,10 +64,16 @@ def render(report: Outcome) -> str:
         equity=plot(charts.equity(report.equity)),
         frontier=plot(charts.frontier(report.curves)),
         gaps=gap_table(gap_rows),
+        groups_note=f"Each group has its own interval ({100 * facts.confidence:g} %); a verdict holds for all groups "
+        "at once (Bonferroni), since of many some differ by chance. Regimes are thirds of the symbol's own GARCH "
+        "volatility on the training part. Ambiguous: the exit depends on which of two levels in one bar came first.",
+        groups=groups(report.groups),
+        selection=selection(report.selection),
         histogram=plot(charts.r_histogram(trades, facts.best_static)),
         exits=plot(charts.exits(trades)),
         excursions=plot(charts.excursions(product)),
         calibration=plot(charts.calibration(report.calibration)),
+        skills=skills(report.skills),
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,15 @@ GROUPS = {
     "profit_capture": "How much of the move was kept",
     "slippage_stops": "What the fills cost, and how far they can be known",
     "stop_out_rate": "What the policy did",
+}
+GROUP_HEADS = {
+    "regime": "Volatility at the signal",
+    "symbol": "Symbol",
+    "side": "Side",
+    "weekday": "Weekday of the fill",
+    "hour": "Hour of the fill, UTC",
+    "model": "Model",
+    "reason": "Reason of the exit (known only afterwards)",
 }
 SHORT = {
     "expectancy_r": "mean R",
@@ -69,10 +79,10 @@ def tile(row: Mapping[str, Any]) -> str:
     )
 
 
-def scorecard(report: Outcome) -> str:
-    """The headline table."""
+def scorecard(rows: pl.DataFrame) -> str:
+    """The headline table: the product's rows of the scorecard."""
     body = []
-    for row in report.rows("product").iter_rows(named=True):
+    for row in rows.iter_rows(named=True):
         if row["figure"] in GROUPS:
             body.append(f"<tr class=group><td colspan=9>{GROUPS[row['figure']]}</td></tr>")
         r = _Row(row)
@@ -87,7 +97,7 @@ def scorecard(report: Outcome) -> str:
             r.paired,
             mark(r.versus),
         ]
-        body.append(_cells(texts))
+        body.append(cells(texts))
     heads = [
         "figure",
         "ratchet",
@@ -99,7 +109,7 @@ def scorecard(report: Outcome) -> str:
         "paired difference",
         "versus",
     ]
-    return _table(heads, body)
+    return table(heads, body)
 
 
 class _Row:
@@ -128,10 +138,20 @@ def worst_case(report: Outcome) -> str:
         open_risk = "–"
         if math.isfinite(w.portfolio_loss):
             open_risk = mark("met" if w.portfolio_loss <= PORTFOLIO_LIMIT else "not met", number(w.portfolio_loss, "%"))
-        cells = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), str(w.breaches), str(w.breaches_by_gap)]
-        body.append(_cells([*cells, open_risk, mark("met" if w.cascades == 0 else "not met", str(w.cascades))]))
-    heads = ["policy", "maximum loss", "without gaps", "breaches", "of them by gap", "open risk", "cascades of stops"]
-    return _table(heads, body)
+        texts = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), number(w.tail_loss, "%")]
+        texts += [str(w.breaches), str(w.breaches_by_gap)]
+        body.append(cells([*texts, open_risk, mark("met" if w.cascades == 0 else "not met", str(w.cascades))]))
+    heads = [
+        "policy",
+        "maximum loss",
+        "without gaps",
+        "mean of worst 5 %",
+        "breaches",
+        "by gap",
+        "open risk",
+        "cascades",
+    ]
+    return table(heads, body)
 
 
 def gap_table(gaps: pl.DataFrame) -> str:
@@ -146,9 +166,9 @@ def gap_table(gaps: pl.DataFrame) -> str:
         label, unit = names[row["metric"]]
         at = f"{label} against {NAMES[row['curve']]}"
         values = [number(row["product"], unit), number(row["static"], unit), number(row["gap"], unit, signed=True)]
-        body.append(_cells([at, *values, span(row["low"], row["high"], unit), mark(row["versus"])]))
+        body.append(cells([at, *values, span(row["low"], row["high"], unit), mark(row["versus"])]))
     distance = number(gaps["stop_distance"][0], "%")
-    return _table([f"at a mean stop of {distance}", "ratchet", "static", "gap", "interval", "versus"], body)
+    return table([f"at a mean stop of {distance}", "ratchet", "static", "gap", "interval", "versus"], body)
 
 
 def policies(report: Outcome) -> str:
@@ -156,8 +176,63 @@ def policies(report: Outcome) -> str:
     body = []
     for name in (n for n in NAMES if n in set(report.table["policy"])):
         rows = pick(report.rows(name), tuple(SHORT))
-        body.append(_cells([NAMES[name], *(number(row["value"], row["unit"]) for row in rows)]))
-    return _table(["policy", *SHORT.values()], body)
+        body.append(cells([NAMES[name], *(number(row["value"], row["unit"]) for row in rows)]))
+    return table(["policy", *SHORT.values()], body)
+
+
+def groups(figures: pl.DataFrame) -> str:
+    """The product by group, and its paired difference from the best static baseline there."""
+    if figures.is_empty():
+        return "<p>All trades are of one group.</p>"
+    body: list[str] = []
+    before = ""
+    for (dimension, _, name), rows in figures.group_by("dimension", "group", "name", maintain_order=True):
+        if dimension != before:
+            body.append(f"<tr class=group><td colspan=9>{GROUP_HEADS[str(dimension)]}</td></tr>")
+            before = str(dimension)
+        of = {row["figure"]: _Row(row) for row in rows.iter_rows(named=True)}
+        r, bp = of["expectancy_r"], of["expectancy_bp"]
+        texts = [
+            html.escape(str(name)),
+            f"{rows['group_trades'][0]:,}",
+            f"{r.value} {r.interval}",
+            f"{bp.value} {bp.interval}",
+        ]
+        texts += [of[figure].value for figure in ("win_rate", "premature_rate", "ambiguity_rate")]
+        body.append(cells([*texts, bp.paired if bp.baseline != "–" else "", mark(bp.versus)]))
+    heads = [
+        "group",
+        "trades",
+        "mean R",
+        "expectancy",
+        "win rate",
+        "premature",
+        "ambiguous",
+        "less best static",
+        "versus",
+    ]
+    return table(heads, body)
+
+
+def selection(chosen: pl.DataFrame) -> str:
+    """What was chosen from how many, and what luck alone would have given."""
+    body = []
+    for row in chosen.iter_rows(named=True):
+        name = "all of these" if row["policy"] == "all" else NAMES[row["policy"]]
+        chances = ["–" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("deflated_sharpe", "overfitting")]
+        ratios = [f"{row[key]:.3f}".replace("-", "−") for key in ("sharpe", "luck")]
+        body.append(cells([name, row["part"], f"{row['trials']:,}", f"{row['times']:,}", *ratios, *chances]))
+    heads = [
+        "chosen",
+        "part",
+        "of trials",
+        "instants",
+        "Sharpe ratio",
+        "best by luck",
+        "deflated Sharpe",
+        "overfitting",
+    ]
+    return table(heads, body)
 
 
 def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 15) -> str:
@@ -167,7 +242,7 @@ def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 1
     for row in product.with_columns(loss).sort("loss").head(count).iter_rows(named=True):
         stop, target = row["stop_distance"] / row["entry_price"], row["target_r"]
         body.append(
-            _cells(
+            cells(
                 [
                     f"{row['symbol']} {'long' if row['side'] > 0 else 'short'}",
                     f"{row['entry_ts']:%Y-%m-%d}",
@@ -184,7 +259,7 @@ def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 1
             )
         )
     heads = ["trade", "entry", "fill", "decided by", "stop", "target", "exit", "bars", "result", "if held", "of equity"]
-    return _table(heads, body)
+    return table(heads, body)
 
 
 def mark(verdict: str, text: str | None = None) -> str:
@@ -199,10 +274,12 @@ def pick(rows: pl.DataFrame, figures: Sequence[str]) -> list[dict[str, Any]]:
     return [by_name[name] for name in figures]
 
 
-def _cells(cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def cells(texts: Iterable[str]) -> str:
+    """One row of a table."""
+    return "<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>"
 
 
-def _table(heads: Sequence[str], body: Sequence[str]) -> str:
+def table(heads: Sequence[str], body: Sequence[str]) -> str:
+    """Rows below their heads."""
     head = "".join(f"<th>{name}</th>" for name in heads)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from pipelines import forensic_charts
 from pipelines.examination import Examination
-from pipelines.report_tables import _cells as cells
-from pipelines.report_tables import _table as table
-from pipelines.report_tables import mark, number, span
+from pipelines.report_tables import cells, mark, number, span, table
 from pipelines.scorecard import FEW
 from pipelines.waterfall import STEPS
 

@@ -12,15 +12,17 @@ import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_csv, write_json, write_text
-from pipelines.baselines import BaselineParams, Market, Static, Unit
+from pipelines.baselines import BaselineParams, Market, Static
 from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
 from pipelines.examination import Examination
 from pipelines.frontier import Point, curve_table, gaps, point
+from pipelines.groups import group_table
 from pipelines.outcome import Facts, Outcome
 from pipelines.replays import MODES, POLICIES
 from pipelines.report import render
 from pipelines.risk import WorstCase, return_correlations, worst_case
 from pipelines.scorecard import Scores, compare, score, with_win_rate_impact
+from pipelines.selection import Trials, profit_by_time, selection_table
 
 
 def closed(trades: pl.DataFrame) -> pl.DataFrame:
@@ -31,7 +33,7 @@ def closed(trades: pl.DataFrame) -> pl.DataFrame:
 
 def score_all(trades: pl.DataFrame, weights: Floats) -> dict[tuple[str, str], Scores]:
     """Scores by (mode, policy)."""
-    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in _by_policy(trades)}
+    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in by_policy(trades)}
 
 
 def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
@@ -61,14 +63,13 @@ def frontier(
     """The product's point and the static curves, targets as chosen on training; pessimistic fills."""
     kept = set(trades["id"])
     curves: dict[str, list[Point]] = {}
-    for name, like, unit, stops in (
-        ("fixed_percent", "fixed_percent", "percent", grids.stop_percent),
-        ("fixed_atr", "fixed_atr", "atr", grids.stop_atr),
-        ("garch", "fixed_atr", "garch", grids.stop_garch),
-    ):
+    grid_of = {"fixed_percent": grids.stop_percent, "fixed_atr": grids.stop_atr, "garch": grids.stop_garch}
+    for name, stops in grid_of.items():
         curves[name] = []
+        like = facts.chosen[name]
+        assert isinstance(like, Static)
         for stop in tqdm(stops, desc=f"frontier, {name}", leave=False):
-            setting = Static(_unit(unit), stop, facts.chosen[like].target_r)
+            setting = dataclasses.replace(like, stop=stop)
             frames = [setting.trades(market, facts.horizon_bars, facts.costs, "pessimistic") for market in test]
             line = pl.concat(frames).filter(pl.col("id").is_in(list(kept))).sort("entry_ts", "id")
             curves[name].append(point(line, weights))
@@ -77,7 +78,12 @@ def frontier(
 
 
 def metrics(
-    table: pl.DataFrame, worst: Mapping[str, WorstCase], gap_table: pl.DataFrame, best_static: str, trades: int
+    table: pl.DataFrame,
+    worst: Mapping[str, WorstCase],
+    gap_table: pl.DataFrame,
+    selection: pl.DataFrame,
+    best_static: str,
+    trades: int,
 ) -> dict[str, float]:
     """Flat numbers of the product under pessimistic fills, for `dvc metrics` and MLflow; unknown ones are left out."""
     rows = table.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
@@ -92,6 +98,10 @@ def metrics(
         out[f"{name}_static"] = float(getattr(worst[best_static], name))
     for row in gap_table.iter_rows(named=True):
         out[f"frontier_gap_{row['metric']}_{row['curve']}"] = row["gap"]
+    chosen = {row["policy"]: row for row in selection.iter_rows(named=True)}
+    for name in ("trials", "sharpe", "deflated_sharpe"):
+        out[name] = chosen["product"][name]
+    out["overfitting_static"] = chosen["all"]["overfitting"]
     return {name: value for name, value in out.items() if value is not None and math.isfinite(value)}
 
 
@@ -102,7 +112,9 @@ def write_results(
     facts: Facts,
     bootstrap: BootstrapParams,
     grids: BaselineParams,
+    trials: Trials,
     reliability: pl.DataFrame,
+    skills: pl.DataFrame,
     folder: Path,
     examination: Examination | None = None,
 ) -> None:
@@ -115,13 +127,17 @@ def write_results(
     correlations = return_correlations(bars)
     worst = {
         str(policy): worst_case(frame, correlations, facts.notional_fraction)
-        for (mode, policy), frame in _by_policy(kept)
+        for (mode, policy), frame in by_policy(kept)
         if mode == "pessimistic"
     }
     points = frontier(test, kept, facts, grids, weights)
     curves = curve_table(points)
     gap_table = gaps(points["product"][0], {k: v for k, v in points.items() if k != "product"}, facts.confidence)
     equity = equity_curves(kept, facts.notional_fraction)
+    ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
+    product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
+    groups = group_table(product, static, weights, facts.confidence)
+    selection = selection_table(trials, profit_by_time(product), facts.product_trials)
 
     write_csv(table, folder / "scorecard.csv")
     write_csv(equity, folder / "plots/equity.csv")
@@ -131,11 +147,15 @@ def write_results(
     for (net, curve), line in reliability.group_by("net", "curve"):
         write_csv(line, folder / f"plots/calibration_{net}_{curve}.csv")
     write_csv(gap_table, folder / "frontier_gaps.csv")
+    write_csv(groups, folder / "groups.csv")
+    settings = {name: setting.describe() for name, setting in facts.chosen.items()}
+    write_json({"best_static": facts.best_static, "settings": settings}, folder / "chosen.json")
+    write_csv(selection, folder / "selection.csv")
     write_csv(
         pl.DataFrame([{"policy": name, **dataclasses.asdict(each)} for name, each in worst.items()]).fill_nan(None),
         folder / "worst_case.csv",
     )
-    figures = metrics(table, worst, gap_table, facts.best_static, entries)
+    figures = metrics(table, worst, gap_table, selection, facts.best_static, entries)
     if examination is not None:
         examination.write(folder)
         figures |= examination.metrics()
@@ -148,6 +168,9 @@ def write_results(
         curves=curves,
         gaps=gap_table,
         calibration=reliability,
+        skills=skills,
+        groups=groups,
+        selection=selection,
         facts=facts,
         censored=trades["id"].n_unique() - entries,
         examination=examination,
@@ -155,13 +178,8 @@ def write_results(
     write_text(render(report), folder / "report.html")
 
 
-def _by_policy(trades: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
+def by_policy(trades: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
     """Trades of each (mode, policy), in time order: row i is the same entry in each of them."""
     return [
         (key, frame.sort("entry_ts", "id")) for key, frame in trades.group_by("mode", "policy", maintain_order=True)
     ]
-
-
-def _unit(name: str) -> Unit:
-    units: dict[str, Unit] = {"percent": "percent", "atr": "atr", "garch": "garch"}
-    return units[name]

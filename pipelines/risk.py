@@ -21,6 +21,7 @@ class WorstCase:
     maximum_loss_without_gaps: float
     breaches: int
     breaches_by_gap: int
+    tail_loss: float  # mean of the worst 5 % of the trades
     portfolio_loss: float
     cascades: int
 
@@ -38,6 +39,7 @@ def worst_case(trades: pl.DataFrame, correlations: dict[tuple[str, str], float],
         maximum_loss_without_gaps=float(max(loss[~gap].max(initial=0.0), 0.0)),
         breaches=int(breach.sum()),
         breaches_by_gap=int((breach & gap).sum()),
+        tail_loss=-float(cvar(-loss, np.ones((1, len(loss))))[0]) if len(loss) else 0.0,
         portfolio_loss=portfolio_loss(trades, notional_fraction),
         cascades=cascades(trades, correlations),
     )

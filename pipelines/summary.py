@@ -82,6 +82,25 @@ def worst_lines(worst: pl.DataFrame) -> list[str]:
     return lines
 
 
+def selection_lines(chosen: pl.DataFrame) -> list[str]:
+    """What luck would have given, for the product and for the sweep of the exits without learning."""
+    rows = {row["policy"]: row for row in chosen.iter_rows(named=True)}
+    product, sweep = rows["product"], rows["all"]
+    lines = [
+        f"{'ratchet':>10}: Sharpe ratio {product['sharpe']:.3f} an entry; with {product['trials']} nets trained so far "
+        f"it exceeds luck with probability {_chance(product['deflated_sharpe'])} (deflated)"
+    ]
+    lines.append(
+        f"{'sweep':>10}: best of {sweep['trials']} settings exceeds luck with probability "
+        f"{_chance(sweep['deflated_sharpe'])}; overfit with probability {_chance(sweep['overfitting'])}"
+    )
+    return lines
+
+
+def _chance(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
 def main() -> None:
     """Print the tables of the last evaluation."""
     if not (FOLDER / "scorecard.csv").exists():
@@ -90,6 +109,8 @@ def main() -> None:
     console = Console(highlight=False, width=max(Console().width, 112))
     console.print(figures_table(pl.read_csv(FOLDER / "scorecard.csv", infer_schema_length=None)))
     for line in worst_lines(pl.read_csv(FOLDER / "worst_case.csv")):
+        console.print(line)
+    for line in selection_lines(pl.read_csv(FOLDER / "selection.csv")):
         console.print(line)
     registry = Path("artifacts/registry.json")
     if registry.exists():

@@ -99,6 +99,7 @@
       const close = all.close[all.place.get(index)], left = index > trade.exit || (index === trade.exit && trade.reason !== "time");
       (left ? closes : inside).push([x(index), trade.side * (close - trade.p0) / trade.unit]);
     }
+    if (trade.reason === "time" && closes.length) closes.unshift(inside.at(-1));  // one line from the close of the exit
     const both = (pairs) => ({ x: pairs.map((p) => p[0]), y: pairs.map((p) => p[1]) });
     const held = labels.slice(all.place.get(trade.entry) - from, all.place.get(trade.exit) - from + 1);
     const below = { yaxis: "y2", line: { width: 1.6 } };

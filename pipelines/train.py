@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from models.data import Dataset, assemble, read_features
 from models.figures import calibration_figure, excursion_figure, loss_figure
 from models.fit import Fitted, fit
 from models.nets import Kind, kind_of
-from models.skill import judge
+from models.scores import LEVELS, pinball
+from models.skill import dispersion, judge, net_quantiles, observed
 from models.task import TrainNets, TrainParams
 from models.tracking import log_training
 from models.trained import Trained, describe, predict
@@ -67,6 +68,19 @@ def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str
     return metrics, curves
 
 
+def seed_losses(
+    kind: Kind, dataset: Dataset, graph: dict[str, Any], params: TrainParams, labels: LabelParams, checkpoints: Path
+) -> list[float]:
+    """Pinball losses on the fresh rows of the test part of nets that differ from the product's in their seed alone."""
+    test, losses = dataset.rows.fresh().of("test"), []
+    for seed in params.seeds[1:]:
+        folder = checkpoints.with_name(f"{checkpoints.name}-{seed}")
+        _, trained = train(kind, dataset, graph, replace(params, seeds=(seed,)), labels, folder)
+        forecast = net_quantiles(predict(trained.module(), test.inputs), test, np.asarray(labels.grid), LEVELS)
+        losses.append(float(pinball(observed(test), forecast, LEVELS).mean()))
+    return losses
+
+
 def main(net: str) -> None:
     """Reads data/features/ and data/labels.parquet, writes artifacts/train/{net}/."""
     kind = kind_of(net)
@@ -77,8 +91,11 @@ def main(net: str) -> None:
         pl.read_parquet("data/labels.parquet"), section("split", SplitParams), horizon_bars=label_params.horizon_bars
     )
     dataset = assemble(table, labels, kind)
-    fitted, trained = train(kind, dataset, table.graph, params, label_params, Path("artifacts/checkpoints") / net)
+    checkpoints, first = Path("artifacts/checkpoints") / net, replace(params, seeds=params.seeds[:1])
+    fitted, trained = train(kind, dataset, table.graph, first, label_params, checkpoints)
     metrics, curves = scores(dataset, fitted, trained)
+    others = seed_losses(kind, dataset, table.graph, params, label_params, checkpoints)
+    metrics["seeds"] = dispersion(metrics["test"], others)
     folder = Path("artifacts/train") / net
     write_csv(pl.DataFrame([asdict(epoch) for epoch in fitted.curve]), folder / "curves.csv")
     write_json(metrics, folder / "metrics.json")
@@ -102,11 +119,16 @@ def main(net: str) -> None:
 
 def report(net: str, metrics: dict[str, Any]) -> str:
     """Rows, epochs and the skill over each baseline, in lines."""
-    test, rows = metrics["test"], metrics["rows"]
+    test, rows, seeds = metrics["test"], metrics["rows"], metrics["seeds"]
     lines = [f"train {net}: {rows['train']:,} rows, {metrics['epochs']} epochs; pinball {test['pinball']:.6f} on test"]
     for name, skill in test["skill"].items():
         s = skill["pinball"]
         lines.append(f"  skill over {name}: {s['skill']:+.2%} [{s['low']:+.2%}, {s['high']:+.2%}], p {s['p']:.3f}")
+        if name in seeds["skill"] and seeds["count"] > 1:
+            d = seeds["skill"][name]
+            lines[-1] += (
+                f"; {seeds['count']} seeds {d['mean']:+.2%} ± {d['std']:.2%}, {d['low']:+.2%} to {d['high']:+.2%}"
+            )
     lines.append(f"  edge weight {metrics['edge_weight']:.2f} (0: on the calibration part the curves' value was noise)")
     return "\n".join(lines)
 

@@ -14,13 +14,12 @@ from pipelines.baselines import BaselineParams, Market
 from pipelines.bootstrap import BootstrapParams
 from pipelines.examination import Examination, examine
 from pipelines.forensics import ForensicsParams
-from pipelines.groups import REGIMES
 from pipelines.product import Product
 from pipelines.sources.tables import SERIES
 
 N, READY, TEST_FROM = 420, 80, 180
 COSTS = Costs(0.0002, 0.0001, 0.0003)
-GRIDS = BaselineParams((1.0, 2.0), (1.0, 2.0), (0.5, 1.0), (1.0, 2.0), (1.0, 2.0), 3)
+GRIDS = BaselineParams((1.0, 2.0), (1.0, 2.0), (0.5, 1.0), (1.0, 2.0), (1.0, 2.0), (0.02, 0.1), (1.0, 2.0), 3)
 PARAMS = ForensicsParams((4, 8, 16), 1.0, (0.5, 2.0))
 COLUMNS, TIMES = handmade.random_bars(N, seed=4)
 BARS = Bars("SPX", TIMES, *(COLUMNS[c] for c in ("open", "high", "low", "close", "volume")))
@@ -44,6 +43,6 @@ def make_product(folder: Path) -> Product:
 
 def make_examination(folder: Path) -> Examination:
     ids = MARKETS[1][0].ids
-    regimes = pl.DataFrame({"id": ids, "regime": [REGIMES[i % 3] for i in range(len(ids))]})
+    regimes = pl.DataFrame({"id": ids, "regime": [("calm", "wild", None)[i % 3] for i in range(len(ids))]})
     bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
     return examine(make_product(folder), MARKETS[:1], MARKETS[1], regimes, PARAMS, GRIDS, bootstrap, handmade.HORIZON)

@@ -55,7 +55,7 @@ def prepare(folder: Path) -> None:
     params["features"]["timeframes"]["interval_days"] = [2.0, 4.0]
     params["features"]["cross"]["symbols"] = ["A", "B"]
     for net in ("stop", "exit"):
-        params["train"][net] |= {"hidden": [8], "max_epochs": 4}
+        params["train"][net] |= {"hidden": [8], "max_epochs": 4, "seeds": [7, 8]}
     # A market without memory has skill over unconditional quantiles only by its volatility, which moves here.
     params["register"] |= {"max_calibration_error": 0.2, "min_skill": -0.5, "min_times": 20}
     with (folder / "params.yaml").open("w") as file:

@@ -49,17 +49,23 @@ struct RollingExtreme {
     static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
     explicit RollingExtreme(const std::vector<double>& p)
-        : window(static_cast<std::size_t>(p[0])), suffix(window.items.size() + 1), suffix_at(Age ? suffix.size() : 0) {}
+        : window(static_cast<std::size_t>(p[0])),
+          suffix(window.items.size() + 1, WORST),
+          suffix_at(Age ? suffix.size() : 0) {}
     double update(double x) {
-        const std::uint32_t at = window.at, size = static_cast<std::uint32_t>(window.items.size());
-        const bool turns = at + 1 == size;
-        if (at == 0 || !Better{}(turn, x)) turn = x, turn_at = at;  // of equals the latest
-        const bool older = window.full() && !turns && Better{}(suffix[at + 1], turn);
+        const std::uint32_t at = window.at;
+        const bool kept = Better{}(turn, x);  // of equals the latest
+        turn = kept ? turn : x;
+        const bool older = Better{}(suffix[at + 1], turn);
         const double best = older ? suffix[at + 1] : turn;
         double age = 0.0;
-        if constexpr (Age) age = static_cast<double>(older ? at + size - suffix_at[at + 1] : at - turn_at);
+        if constexpr (Age) {
+            turn_at = kept ? turn_at : at;
+            const auto size = static_cast<std::uint32_t>(window.items.size());
+            age = static_cast<double>(older ? at + size - suffix_at[at + 1] : at - turn_at);
+        }
         window.push(x);
-        if (turns) start_turn();
+        if (window.at == 0) start_turn();
         if (!window.full()) return NaN;
         return Age ? age : best;
     }
@@ -69,7 +75,10 @@ struct RollingExtreme {
     }
 
   private:
+    static constexpr double WORST =
+        Better{}(0.0, 1.0) ? std::numeric_limits<double>::max() : std::numeric_limits<double>::lowest();
     void start_turn() {
+        turn = WORST;
         std::uint32_t i = static_cast<std::uint32_t>(window.items.size()) - 1, best_at = i;
         double best = window.items[i];
         for (;; --i) {
@@ -83,7 +92,7 @@ struct RollingExtreme {
     Ring window;
     std::vector<double> suffix;            // extreme of the last turn from each place on
     std::vector<std::uint32_t> suffix_at;  // and its place
-    double turn = 0.0;
+    double turn = WORST;
     std::uint32_t turn_at = 0;
 };
 

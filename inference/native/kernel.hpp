@@ -104,10 +104,10 @@ class Gated final : public Node {
         double* to = out[0]->buffer;
         if constexpr (std::is_empty_v<Kernel>) {
             out[0]->clean = clean ? side_by_side<true>(in, to, n) : side_by_side<false>(in, to, n);
-        } else if constexpr (std::is_trivially_copyable_v<Kernel>) {  // small: in registers while the block runs
-            Kernel local = kernel_;
+        } else if (n > 1 || std::is_trivially_copyable_v<Kernel>) {  // a local can stay in registers all along
+            Kernel local = std::move(kernel_);
             out[0]->clean = in_turn(local, in, to, n, clean);
-            kernel_ = local;
+            kernel_ = std::move(local);
         } else {
             out[0]->clean = in_turn(kernel_, in, to, n, clean);
         }

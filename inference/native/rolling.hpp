@@ -104,7 +104,7 @@ struct RollingStd {
         const double d = x - origin;
         const double sum = first.push(d, window.at), squares = second.push(d * d, window.at);
         window.push(x);
-        if (window.at == 0) start_turn();
+        if (window.at == 0) start_turn(origin + sum * inverse);
         if (!window.full()) return NaN;
         const double variance = (squares - sum * sum * inverse) * inverse_less_one;
         return variance > 0.0 ? std::sqrt(variance) : 0.0;
@@ -115,14 +115,20 @@ struct RollingStd {
     }
 
   private:
-    void start_turn() {
-        double mean = 0.0;
-        for (double item : window.items) mean += item * inverse;
-        origin = window.items[0];
-        for (double item : window.items)
-            if (std::abs(item - mean) < std::abs(origin - mean)) origin = item;
-        first.start_turn([this](std::size_t i) { return window.items[i] - origin; });
-        second.start_turn([this](std::size_t i) { return (window.items[i] - origin) * (window.items[i] - origin); });
+    void start_turn(double mean) {
+        double nearest = std::numeric_limits<double>::max(), found = mean;
+        for (double item : window.items) {
+            const double gap = std::abs(item - mean);
+            found = gap < nearest ? item : found;
+            nearest = gap < nearest ? gap : nearest;
+        }
+        origin = found;
+        first.turn = second.turn = 0.0;
+        for (std::size_t i = window.items.size(); i-- > 0;) {
+            const double d = window.items[i] - origin;
+            first.suffix[i] = first.suffix[i + 1] + d;
+            second.suffix[i] = second.suffix[i + 1] + d * d;
+        }
     }
     Ring window;
     WindowSum first, second;

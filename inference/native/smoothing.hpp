@@ -28,30 +28,6 @@ struct ExponentialMean {
     std::int64_t seed, count = 0;
 };
 
-/// Wilder (1978) smooths directional movement as a decaying sum that starts from bars - 1 values.
-struct WilderSum {
-    static constexpr const char* NAME = "wilder_sum";
-    static constexpr const char* FORMULA = "s += x - s / bars, started from the plain sum of the first bars - 1 values";
-    static constexpr int ARITY = 1;
-    static std::vector<Parameter> parameters() { return {{"bars", 2, 1e6, true}}; }
-    static Settings examples() { return {{2}, {14}}; }
-    static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
-
-    explicit WilderSum(const std::vector<double>& p) : decay(1.0 - 1.0 / p[0]), bars(static_cast<std::int64_t>(p[0])) {}
-    double update(double x) {
-        if (count >= bars - 1) return sum = sum * decay + x;
-        sum += x;
-        ++count;
-        return NaN;
-    }
-    template <class A>
-    void state(A& archive) {
-        archive(count), archive(sum);
-    }
-    double decay, sum = 0.0;
-    std::int64_t bars, count = 0;
-};
-
-inline std::vector<KernelInfo> smoothing_kernels() { return {entry<ExponentialMean>(), entry<WilderSum>()}; }
+inline std::vector<KernelInfo> smoothing_kernels() { return {entry<ExponentialMean>()}; }
 
 }  // namespace ratchet

@@ -13,6 +13,7 @@ from pipelines.sources.lean import read_lean
 from pipelines.sources.params import IngestParams
 from pipelines.sources.series import read_series
 from pipelines.sources.tables import BARS, OPTIONAL, SCHEMAS, SERIES, TIMESTAMP, Part, Tables, check_columns
+from pipelines.sources.worlds import read_worlds
 
 # A source takes the section of its own name and the wanted symbols (none = all it has).
 SOURCES: dict[str, Callable[[Any, tuple[str, ...]], Iterable[Part]]] = {
@@ -24,6 +25,7 @@ SOURCES: dict[str, Callable[[Any, tuple[str, ...]], Iterable[Part]]] = {
     "lean": read_lean,
     "depth": read_depth,
     "ccxt": read_ccxt,
+    "worlds": read_worlds,
 }
 
 

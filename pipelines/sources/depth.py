@@ -60,7 +60,7 @@ def read_depth(params: DepthParams, symbols: tuple[str, ...]) -> Iterator[Part]:
                 f"ingest.depth.files[{i}].path: must be a file *.jsonl, *.jsonl.gz or *.parquet, was {file.path!r}; "
                 "mend the path"
             )
-        stamp = fingerprint((file, params.levels, params.every_ms), path)
+        stamp = fingerprint((file, params.levels, params.every_ms, params.depth_bp), path)
         yield Part(f"depth-{i}-{path.name}", stamp, file.symbol, partial(_read, file, params))
 
 
@@ -69,11 +69,16 @@ def _read(file: DepthFile, params: DepthParams) -> dict[str, pl.DataFrame]:
     sampled = _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params)
     table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
     depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
+    return {"depth": depth, "series": figures_of(depth, params.depth_bp)}
+
+
+def figures_of(depth: pl.DataFrame, depth_bp: tuple[float, ...]) -> pl.DataFrame:
+    """The series of the books in the table depth."""
     # Book by book, since their numbers of levels may differ.
     books_of = depth.select(list(DEPTH)[3:])
-    figures = pl.DataFrame([book_figures(bp, bq, ap, aq, params.depth_bp) for bp, bq, ap, aq in books_of.iter_rows()])
+    figures = pl.DataFrame([book_figures(bp, bq, ap, aq, depth_bp) for bp, bq, ap, aq in books_of.iter_rows()])
     series = depth.select("symbol", "ts").hstack(figures).unpivot(index=["symbol", "ts"], variable_name="name")
-    return {"depth": depth, "series": series.select(*SERIES).cast(pl.Schema(SERIES))}
+    return series.select(*SERIES).cast(pl.Schema(SERIES))
 
 
 def _of_log(path: Path, symbol: str, params: DepthParams) -> pl.DataFrame:

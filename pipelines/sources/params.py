@@ -13,13 +13,14 @@ from pipelines.sources.folder import FolderParams
 from pipelines.sources.freqtrade import FreqtradeParams
 from pipelines.sources.lean import LeanParams
 from pipelines.sources.series import SeriesParams
+from pipelines.sources.worlds import WorldsParams
 
 
 @dataclass(frozen=True, slots=True)
 class IngestParams:
     """sources: which ones, each with a section of its name; symbols: which symbols of theirs (empty = all)."""
 
-    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean", "depth", "ccxt"], ...]
+    sources: tuple[Literal["arch", "folder", "series", "binance", "freqtrade", "lean", "depth", "ccxt", "worlds"], ...]
     symbols: tuple[str, ...]
     arch: ArchParams
     folder: FolderParams
@@ -29,6 +30,7 @@ class IngestParams:
     lean: LeanParams
     depth: DepthParams
     ccxt: CcxtParams
+    worlds: WorldsParams
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) != len(self.sources):

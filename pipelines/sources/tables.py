@@ -43,7 +43,15 @@ DEPTH = {
     "ask_price": pl.List(pl.Float64()),
     "ask_quantity": pl.List(pl.Float64()),
 }
-SCHEMAS: dict[str, dict[str, pl.DataType]] = {"bars": BARS, "series": SERIES, "trades": TRADES, "depth": DEPTH}
+# What a generated world knows of each bar and no market tells; ts is the bar's open. No feature may read it.
+TRUTH = SERIES
+SCHEMAS: dict[str, dict[str, pl.DataType]] = {
+    "bars": BARS,
+    "series": SERIES,
+    "trades": TRADES,
+    "depth": DEPTH,
+    "truth": TRUTH,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
+from arch.data import sp500
 
 import handmade_export as handmade
 from features import Expr, as_of, bar, constant, maximum, where
@@ -16,8 +16,6 @@ from features.graph import from_data, graph_hash, merge, to_data
 from features.volatility import VolatilityParams, fit
 from inference import Graph
 from pipelines.params import section
-from pipelines.sources import IngestParams
-from pipelines.sources.arch import read_arch
 
 MINUTE = 60_000_000
 ROOT = Path(__file__).parents[2]
@@ -134,9 +132,9 @@ def test_no_feature_looks_ahead() -> None:
 def test_no_feature_looks_ahead_on_real_bars() -> None:
     """All families with the shipped parameters on the S&P 500: what is cut off changes nothing that went before."""
     params = section("features", FeatureParams, ROOT / "params.yaml")
-    real = read_arch(section("ingest", IngestParams, ROOT / "params.yaml")).bars.filter(pl.col("symbol") == "SPX")
-    bars = {name: real[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
-    ts = real["ts"].dt.epoch("us").to_numpy()
+    real = sp500.load()
+    bars = {name: real[name.capitalize()].to_numpy(float) for name in ("open", "high", "low", "close", "volume")}
+    ts = real.index.to_numpy().astype("datetime64[us]").astype(np.int64)
     returns = {"SPX": np.diff(np.log(bars["close"][:2500]))}
     graph = merge([family.graph(params, returns, handmade.DAY) for family in FAMILIES.values()])
     names = Graph(graph).series  # closes of the other symbols

@@ -41,7 +41,7 @@ def test_same_seed_same_loss_other_seed_other_loss(dataset):
     first, second = fit(kind, dataset, PARAMS), fit(kind, dataset, PARAMS)
     assert first.curve == second.curve
     assert same(first.net, second.net)
-    other = fit(kind, dataset, TrainParams(hidden=(8,), batch_size=256, max_epochs=12, patience=12, seed=8))
+    other = fit(kind, dataset, TrainParams(hidden=(8,), batch_size=256, max_epochs=12, patience=12, seeds=(8,)))
     assert other.curve != first.curve
 
 

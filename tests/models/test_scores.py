@@ -14,6 +14,16 @@ def test_pinball_is_that_of_scikit_learn():
     assert pinball(y, q, LEVELS).mean() == pytest.approx(expected, rel=1e-12)
 
 
+def test_crps_at_few_levels_is_a_weighted_pinball_loss():
+    y, levels = np.array([1.0, 4.0]), np.array([0.1, 0.5])
+    forecast = np.array([[2.0, 3.0], [2.0, 3.0]])
+    # 0.1 stands for 0 to 0.3, 0.5 for 0.3 to 1.
+    by_hand = [2 * (0.3 * 0.9 * 1 + 0.7 * 0.5 * 2), 2 * (0.3 * 0.1 * 2 + 0.7 * 0.5 * 1)]
+    np.testing.assert_allclose(crps(y, forecast, levels), by_hand)
+    even = np.tile(np.linspace(0, 5, len(CRPS_LEVELS)), (2, 1))
+    np.testing.assert_allclose(crps(y, even), 2 * pinball(y, even, CRPS_LEVELS))
+
+
 def test_crps_is_the_closed_form_of_an_exponential_forecast():
     """CRPS(Exp(rate), y) = y + 2 exp(-rate y) / rate - 3 / (2 rate) (Gneiting & Raftery 2007, by integration)."""
     rate, y = 1.7, np.array([0.05, 0.4, 1.0, 2.5])

@@ -42,6 +42,8 @@ def test_skill_is_found_where_there_is_a_signal(make_dataset, grid):
         assert (result["skill"][name]["pinball"]["low"] > 0.05) == (name != "lightgbm")
     for name in SCALED:
         assert result["skill"][name]["crps"]["p"] < 0.001
+    boosted = result["skill"]["lightgbm"]  # the same quantiles under two weightings of their levels
+    assert boosted["crps"]["skill"] == pytest.approx(boosted["pinball"]["skill"], abs=0.02)
     assert result["skill"]["lightgbm"]["pinball"]["skill"] > -0.02
     assert result["rows"] == len(test) == 4 * result["times"]
     assert set(result["brier"]) == {"reach", "giveback"}

@@ -14,7 +14,9 @@ from models.task import TrainParams
         ("batch_size", 0),
         ("max_epochs", 0),
         ("patience", 0),
-        ("seed", -1),
+        ("seeds", ()),
+        ("seeds", (-1,)),
+        ("seeds", (3, 3)),
         ("valid_days", -1),
     ],
 )

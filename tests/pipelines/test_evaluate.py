@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import talib
 
 from inference.replay import Bars, Costs, Entries
 from pipelines import summary
 from pipelines.baselines import (
     BaselineParams,
     Market,
+    Parabolic,
     Static,
     candidates,
     choose,
@@ -24,16 +26,34 @@ from pipelines.baselines import (
 from pipelines.bootstrap import BootstrapParams, block_indices, counts
 from pipelines.entries import EntryParams, find_entries
 from pipelines.frontier import gaps, point
+from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
+from pipelines.parabolic import parabolic_stop
 from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
+from pipelines.report_skills import skill_table
 from pipelines.results import closed, equity_curves, write_results
 from pipelines.scorecard import mark_ambiguous
+from pipelines.selection import Trials
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
 
 COSTS = Costs(0.001, 0.0005, 0.002)
-GRIDS = BaselineParams((1.0, 2.0, 4.0), (1.0, 2.0, 3.0), (0.5, 1.0, 2.0), (1.0, 2.0), (1.0, 2.0), 3)
+GRIDS = BaselineParams(
+    (1.0, 2.0, 4.0), (1.0, 2.0, 3.0), (0.5, 1.0, 2.0), (1.0, 2.0), (1.0, 2.0), (0.02, 0.05), (1.0, 2.0), 3
+)
 H = 5
+TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
+
+SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
+SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
+SKILLS = skill_table(
+    {
+        "stop": {
+            "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}},
+            "seeds": {"count": 5, "skill": {"atr": SPREAD}},
+        }
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +74,7 @@ def bars() -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def volatility(bars: pl.DataFrame) -> pl.DataFrame:
     spread = (pl.col("high") - pl.col("low")).rolling_mean(14).over("symbol")
-    return bars.select("symbol", "ts", atr=spread, garch_sigma=pl.lit(0.01))
+    return bars.select("symbol", "ts", atr=spread, garch_sigma=0.01 + 1e-6 * pl.int_range(pl.len()))
 
 
 CUT = SplitParams(dt.date(2020, 9, 1), dt.date(2020, 12, 1), dt.date(2021, 3, 1), 3, 20)
@@ -94,13 +114,54 @@ def test_static_levels_stand_at_their_distance(parts: dict[str, list[Market]]) -
 
 
 def test_the_sweep_takes_the_best_setting_of_training(parts: dict[str, list[Market]]) -> None:
-    best = sweep(parts["train"], GRIDS, H, COSTS)
-    assert set(best) == {"fixed_percent", "fixed_atr", "chandelier"}
+    best, trials = sweep(parts["train"], GRIDS, H, COSTS)
+    assert set(best) == {"fixed_percent", "fixed_atr", "garch", "chandelier", "sar"}
     for name, (setting, profit) in best.items():
-        tried = dict(choose(candidates(GRIDS)[name], parts["train"], H, COSTS))
+        tried = {s: mean_profit(trades) for s, trades in choose(candidates(GRIDS)[name], parts["train"], H, COSTS)}
         assert profit == max(tried.values()) == tried[setting]
+        assert trials.of(name).shape[1] == len(tried)
+        entries = sum(len(market.ids) for market in parts["train"])
+        assert trials.of(name).sum(axis=0) / entries == pytest.approx(list(tried.values()))
     assert len(candidates(GRIDS)["fixed_atr"]) == 3 * (2 + 1)
     assert best["chandelier"][0].trail
+
+
+def test_a_parabolic_stop_of_no_speed_is_a_fixed_one(parts: dict[str, list[Market]]) -> None:
+    for market in parts["test"]:
+        still = Parabolic(2.0, 0.0).trades(market, H, COSTS, "adaptive")
+        assert still.equals(Static("atr", 2.0, math.inf).trades(market, H, COSTS, "adaptive"), null_equal=True)
+        moving = Parabolic(2.0, 0.1).trades(market, H, COSTS, "pessimistic")
+        assert (moving["side"] * (moving["stop_at_exit"] - still["stop_at_exit"]) >= 0).all()
+        assert (moving["side"] * (moving["stop_at_exit"] - still["stop_at_exit"]) > 0).any()
+
+
+def test_the_parabolic_stop_in_force_is_that_of_the_bars_before(parts: dict[str, list[Market]]) -> None:
+    market = parts["test"][0]
+    trades = Parabolic(1.0, 0.05).trades(market, H, COSTS, "pessimistic")
+    assert {"stop", "time"} <= set(trades["reason"])
+    for row in trades.iter_rows(named=True):
+        at, side = row["entry_index"], row["side"]
+        high, low = (each[at : at + H] for each in (market.bars.high, market.bars.low))
+        start = market.bars.open[at] - side * market.atr[at - 1]
+        levels = side * parabolic_stop(high, low, side, start, 0.05)
+        in_force = np.maximum.accumulate(levels)[row["exit_index"] - at]
+        assert side * row["stop_at_exit"] == pytest.approx(in_force, rel=1e-12)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_parabolic_stop_is_that_of_talib(side: int) -> None:
+    """As long as the market does not reach it; TA-Lib reverses there, a trade ends."""
+    generator = np.random.default_rng(8)
+    for _ in range(20):
+        middle = 100 + side * np.cumsum(generator.exponential(1.0, 30))
+        high, low = middle + generator.random(30), middle - generator.random(30)
+        start = 90.0 if side > 0 else 110.0
+        mine = parabolic_stop(high[1:], low[1:], side, start, 0.02)
+        factors = (0.0, 0.02, 0.02, 0.2)
+        theirs = side * talib.SAREXT(high, low, side * start, *factors, *factors[1:])[1:]
+        held = np.cumprod(side * np.where(side > 0, low[1:], high[1:]) > side * mine).astype(bool)
+        assert held.sum() > 3
+        assert mine[held] == pytest.approx(theirs[held], rel=1e-12)
 
 
 def test_random_distances_are_the_products_own(parts: dict[str, list[Market]]) -> None:
@@ -145,13 +206,15 @@ def test_frontier_gap_of_a_point_on_the_curve_is_nothing(parts: dict[str, list[M
 
 
 @pytest.fixture(scope="module")
-def trades(parts: dict[str, list[Market]]) -> pl.DataFrame:
+def trades(parts: dict[str, list[Market]], bars: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
     """Every policy's trades; a GARCH stop stands in for the product."""
     settings = {
         "product": Static("garch", 1.0, 2.0),
         "fixed_percent": Static("percent", 2.0, 2.0),
         "fixed_atr": Static("atr", 2.0, 2.0),
+        "garch": Static("garch", 2.0, 2.0),
         "chandelier": Static("atr", 2.0, math.inf, trail=True),
+        "sar": Parabolic(2.0, 0.02),
     }
     frames = []
     for mode in MODES:
@@ -162,7 +225,8 @@ def trades(parts: dict[str, list[Market]]) -> pl.DataFrame:
             random_distances(m, tables["product"], H, COSTS, mode, generator) for m in parts["test"]
         )
         frames += [f.select(pl.lit(n).alias("policy"), pl.lit(mode).alias("mode"), pl.all()) for n, f in tables.items()]
-    return add_fills(mark_ambiguous(pl.concat(frames)), COSTS, parts["test"][0].bars.ts)
+    filled = add_fills(mark_ambiguous(pl.concat(frames)), COSTS, parts["test"][0].bars.ts)
+    return with_groups(filled, find_regimes(find_entries(bars, EVERY), volatility, CUT.train_until), "a + b")
 
 
 def test_all_policies_trade_the_same_entries(trades: pl.DataFrame) -> None:
@@ -192,26 +256,38 @@ def test_the_files_of_an_evaluation(
     chosen = {
         "fixed_percent": Static("percent", 2.0, 2.0),
         "fixed_atr": Static("atr", 2.0, 2.0),
+        "garch": Static("garch", 2.0, 2.0),
         "chandelier": Static("atr", 2.0, math.inf, trail=True),
     }
-    earned = {"fixed_percent": -0.001, "fixed_atr": 0.001, "chandelier": 0.002}
-    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100)
+    earned = {"fixed_percent": -0.001, "fixed_atr": 0.001, "garch": -0.001, "chandelier": 0.002}
+    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100, 3)
     assert facts.best_static == "fixed_atr"  # the chandelier is not static
     reliability = pl.DataFrame({"net": ["stop"], "curve": ["hit"], "forecast": [0.5], "observed": [0.4], "count": [9]})
     for folder in ("one", "two"):
         bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
-        write_results(trades, parts["test"], bars, facts, bootstrap, GRIDS, reliability, tmp_path / folder)
+        write_results(
+            trades, parts["test"], bars, facts, bootstrap, GRIDS, TRIALS, reliability, SKILLS, tmp_path / folder
+        )
     names = sorted(str(p.relative_to(tmp_path / "one")) for p in (tmp_path / "one").rglob("*.*"))
     plots = [
         "calibration_stop_hit",
         "equity",
         *(f"frontier_{n}" for n in ("fixed_atr", "fixed_percent", "garch", "product")),
     ]
-    expected = ["frontier_gaps.csv", "metrics.json", *(f"plots/{name}.csv" for name in plots)]
-    assert names == [*expected, "report.html", "scorecard.csv", "worst_case.csv"]
+    expected = [
+        "chosen.json",
+        "frontier_gaps.csv",
+        "groups.csv",
+        "metrics.json",
+        *(f"plots/{name}.csv" for name in plots),
+    ]
+    assert names == [*expected, "report.html", "scorecard.csv", "selection.csv", "worst_case.csv"]
     for name in names:  # the same trades, the same bytes
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     page = (tmp_path / "one/report.html").read_text()
+    assert "stop net over quantiles scaled by ATR" in page
+    assert "pinball skill of 5 seeds" in page
+    assert "1.50 % ± 0.30 %" in page
     assert re.search(r'<(script|link|img)[^>]+(src|href)="?http', page) is None
     assert "$" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
     card = pl.read_csv(tmp_path / "one/scorecard.csv", infer_schema_length=None)
@@ -238,13 +314,27 @@ def test_the_summary_reads_the_files(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    chosen = {"fixed_percent": Static("percent", 2.0, 2.0), "fixed_atr": Static("atr", 2.0, 2.0)}
-    earned = {"fixed_percent": 0.001, "fixed_atr": -0.001}
-    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100)
+    settings = {"fixed_percent": "percent", "fixed_atr": "atr", "garch": "garch"}
+    chosen = {name: Static(unit, 2.0, 2.0) for name, unit in settings.items()}  # type: ignore[arg-type]
+    earned = {"fixed_percent": 0.001, "fixed_atr": -0.001, "garch": -0.001}
+    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100, 3)
     none = pl.DataFrame(schema={"net": pl.String, "curve": pl.String, "forecast": pl.Float64, "observed": pl.Float64})
-    write_results(trades, parts["test"], bars, facts, BootstrapParams(5.0, 100, 0.9, 1), GRIDS, none, summary.FOLDER)
+    write_results(
+        trades,
+        parts["test"],
+        bars,
+        facts,
+        BootstrapParams(5.0, 100, 0.9, 1),
+        GRIDS,
+        TRIALS,
+        none,
+        SKILLS,
+        summary.FOLDER,
+    )
     summary.main()
     printed = capsys.readouterr().out
     assert "Mean R, all trades" in printed
     assert "maximum loss" in printed
+    assert "with 3 nets trained so far" in printed
+    assert "best of 4 settings" in printed
     assert "artifacts/evaluate/report.html" in printed

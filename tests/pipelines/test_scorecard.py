@@ -44,6 +44,7 @@ TRADES = pl.DataFrame(
     pl.col("intended").alias("intended_price"), pl.col("fill").alias("exit_fill"),
     pl.lit(7).alias("entry_index"), (pl.col("bars") + 6).alias("exit_index"), pl.lit(False).alias("fallback"),
     pl.col("two").fill_null(False).alias("reached_2r"), pl.col("unclear").fill_null(False).alias("ambiguous"),
+    (pl.col("bars") == 1).alias("touched_both"),
 )  # fmt: skip
 
 BY_HAND = {
@@ -52,6 +53,8 @@ BY_HAND = {
     "win_rate": 3 / 5,
     "r_at_target": 2.5,
     "win_rate_2r": 1 / 5,
+    "mfe_r": (0.5 + 0 + 5 + 4 + 0.51) / 2 / 5,
+    "mae_r": (2 + 3 + 0.5 + 0 + 1) / 2 / 5,
     "premature_rate": 1 / 5,
     "premature_of_stops": 1 / 3,
     "stop_effectiveness": 1 / 3,  # only the second would have lost more
@@ -66,6 +69,7 @@ BY_HAND = {
     "slippage_targets": 0.0,
     "gap_rate": 1 / 3,
     "ambiguity_rate": 1 / 5,
+    "touched_both_rate": 1 / 5,
     "stop_out_rate": 3 / 5,
     "stop_distance": 0.02,
     "holding_bars": (2 + 1 + 4 + 5 + 10) / 5,

@@ -5,7 +5,7 @@ import pytest
 from lightning.pytorch.callbacks import Callback
 
 from models import fit as fit_module
-from models.tracking import find_run
+from models.tracking import find_run, trained_nets
 from models.trained import Trained
 from pipelines import train
 from small_pipeline import inside, prepare
@@ -25,6 +25,7 @@ def content(folder):
 
 @pytest.mark.parametrize("net", ["stop", "exit"])
 def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folder, net, capsys):
+    before = trained_nets()
     train.main(net)
     assert f"train {net}: " in capsys.readouterr().out
     out = folder / "artifacts/train" / net
@@ -36,12 +37,18 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     assert len(curves) == metrics["epochs"] == 4
     assert set(metrics["test"]["skill"]) == {"unconditional", "atr", "garch", "lightgbm"}
     assert metrics["dropped"]["non-finite"] > 0
+    for name, spread in metrics["seeds"]["skill"].items():  # two seeds: the product's net is one of them
+        own = metrics["test"]["skill"][name]["pinball"]["skill"]
+        assert own in (pytest.approx(spread["low"]), pytest.approx(spread["high"]))
+        assert spread["low"] < spread["mean"] < spread["high"]
+        assert spread["std"] == pytest.approx((spread["high"] - spread["low"]) / 2**0.5)
     assert not (folder / "artifacts/checkpoints" / net).exists()
     trained = Trained.load(out)
     assert trained.facts["features"] == trained.facts["graph"]["features"]
     assert find_run(trained.weights_sha256) is not None
     train.main(net)
     assert content(out) == first
+    assert trained_nets() == before + 1, "the same net again is no other trial"
 
 
 def test_labels_of_the_test_part_do_not_reach_the_net(folder):
@@ -78,9 +85,9 @@ def test_an_interrupted_stage_leaves_the_last_net_and_resumes(folder, monkeypatc
     assert content(out) == before
     assert list((folder / "artifacts/checkpoints/exit").rglob("last.ckpt"))
     resumed = []
-    monkeypatch.setattr(train, "fit", lambda *a: resumed.append(real(*a)) or resumed[0])
+    monkeypatch.setattr(train, "fit", lambda *a: resumed.append(real(*a)) or resumed[-1])
     train.main("exit")
-    assert resumed[0].resumed
+    assert [each.resumed for each in resumed] == [True, False]  # the second seed had not begun
     assert content(out) == before
 
 
@@ -92,6 +99,10 @@ def test_an_unknown_net_is_named(folder):
 def test_the_report_prints_a_null_result_as_one():
     s = {"skill": -0.01, "low": -0.03, "high": 0.01, "dm": -1.0, "p": 0.3}
     test = {"pinball": 0.1, "skill": {"atr": {"pinball": s}}}
-    printed = train.report("stop", {"rows": {"train": 10}, "epochs": 2, "edge_weight": 0.0, "test": test})
+    seeds = {"count": 5, "skill": {"atr": {"mean": -0.02, "std": 0.01, "low": -0.03, "high": -0.01}}}
+    printed = train.report(
+        "stop", {"rows": {"train": 10}, "epochs": 2, "edge_weight": 0.0, "test": test, "seeds": seeds}
+    )
     assert "skill over atr: -1.00% [-3.00%, +1.00%], p 0.300" in printed
+    assert "5 seeds -2.00% ± 1.00%, -3.00% to -1.00%" in printed
     assert "edge weight 0.00" in printed
