@@ -57,7 +57,9 @@ class Examination:
         write_csv(self.means, folder / "forensics.csv")
         write_csv(self.options, folder / "what_if.csv")
         write_csv(self.suggested, folder / "suggestions.csv")
-        write_csv(self.steps, folder / "plots/steps.csv")
+        # Both pipelines end in a step named final.
+        named = self.steps.with_columns(step=pl.format("{} {}", "level", "step")).drop("level")
+        write_csv(named, folder / "plots/steps.csv")
         points = self.trades.select("reason", pl.col("mae_r", "mfe_r").round(4))
         write_csv(points, folder / "plots/excursions.csv")
         on_test = self.options.filter((pl.col("part") == "test") & pl.col("value").is_finite())

@@ -163,7 +163,7 @@ def what_if(compared: pl.DataFrame) -> go.Figure:
 def waterfall(steps: pl.DataFrame, compared: pl.DataFrame) -> go.Figure:
     """Mean distance of the first levels after each step; and what leaving a step out changes, with intervals."""
     titles = ["first stop, bp from the fill", "first target, bp from the fill", "the trades without the step"]
-    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.09)
+    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.11)
     for k, level in enumerate(("stop", "target")):
         rows = steps.filter(pl.col("level") == level)
         figure.add_waterfall(

@@ -57,9 +57,9 @@ def render(examination: Examination, confidence: float, plot: Callable[[go.Figur
         hits=plot(forensic_charts.hits(trades)),
         what_if_note="The engine’s replay with one change on the same entries; the unit R and all other decisions "
         "stay. A first stop is held to the limit per trade; a fixed target never moves. Intervals are of the paired "
-        "difference to the product. A value is chosen on the entries between the training and the test part and judged "
-        f"on the test part alone; a verdict needs {FEW} changed trades and an interval on one side of zero, else it is "
-        "null.",
+        "difference to the product. A value is chosen on the entries between the training and the test part (where the "
+        "nets were stopped and calibrated) and judged on the test part alone; each of the lines shows one part. "
+        f"A verdict needs {FEW} changed trades and an interval on one side of zero, else it is null.",
         what_if=plot(forensic_charts.what_if(examination.options)),
         suggestions=_suggestions(examination.suggested),
         steps_note="Left: what each step adds to the distance of the first levels, mean over the test trades. Right: "
@@ -111,8 +111,8 @@ def _suggestions(suggested: pl.DataFrame) -> str:
         in_r = "–" if row["difference_r"] is None else f"{row['difference_r']:+.3f}".replace("-", "−")
         there = f"{number(row['earlier_bp'], 'bp', signed=True)} <span class=range>n {row['earlier_trades']}</span>"
         verdict, setting = mark(row["versus"]) or row["versus"], f"<span class=range>{SETTINGS[row['kind']]}</span>"
-        body.append(cells([KINDS[row["kind"]], setting, f"{row['tried']}", shown, there, paired, in_r, verdict]))
-    heads = ["change", "policy", "tried", "best earlier", "there", "on the test part", "in R", "verdict"]
+        body.append(cells([KINDS[row["kind"]], f"{row['tried']}", shown, there, verdict, paired, in_r, setting]))
+    heads = ["change", "tried", "best earlier", "there", "verdict", "on the test part", "in R", "policy"]
     return table(heads, body)
 
 
