@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from inference import Engine, Graph
-from inference.replay import Bars, Costs, Ledger, Mode, ledger_engine
+from inference.replay import Bars, Costs, Entries, Ledger, Mode, ledger_engine, replay_engine
 from inference.variant import OWN, Variant
 from pipelines.baselines import Market, to_frame
 from pipelines.tables import series_for
@@ -27,20 +28,17 @@ class Product:
 
     def ledger(self, market: Market, variant: Variant = OWN, mode: Mode = "pessimistic") -> Ledger:
         """The replay with its events and decisions."""
-        manifest = self.engine.stop_manifest
-        names, interval = Graph(manifest["graph"]).series, int(manifest["bar_interval_us"])
-        return ledger_engine(
-            self.engine,
-            market.bars,
-            market.entries,
-            self.costs,
-            mode,
-            series=series_for(self.series, dict(self.bars), market.bars.symbol, names, interval),
-            equity=self.equity,
-            notional=self.notional,
-            variant=variant,
-        )
+        return ledger_engine(*self._asked(market), mode, **self._terms(market), variant=variant)
 
     def trades(self, market: Market, variant: Variant = OWN, mode: Mode = "pessimistic") -> pl.DataFrame:
         """Its trades as a table."""
-        return to_frame(self.ledger(market, variant, mode).trades, market)
+        return to_frame(replay_engine(*self._asked(market), mode, **self._terms(market), variant=variant), market)
+
+    def _asked(self, market: Market) -> tuple[Engine, Bars, Entries, Costs]:
+        return self.engine, market.bars, market.entries, self.costs
+
+    def _terms(self, market: Market) -> dict[str, Any]:
+        manifest = self.engine.stop_manifest
+        names, interval = Graph(manifest["graph"]).series, int(manifest["bar_interval_us"])
+        series = series_for(self.series, dict(self.bars), market.bars.symbol, names, interval)
+        return {"series": series, "equity": self.equity, "notional": self.notional}

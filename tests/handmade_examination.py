@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,8 @@ def make_product(folder: Path) -> Product:
     return Product(engine, pl.DataFrame(schema=SERIES), {"SPX": BARS}, COSTS, 100_000.0, 25_000.0)
 
 
-def make_examination(folder: Path) -> Examination:
+def make_examination(folder: Path, earlier: Sequence[Sequence[Market]] = MARKETS[:1]) -> Examination:
     ids = MARKETS[1][0].ids
     regimes = pl.DataFrame({"id": ids, "regime": [("calm", "wild", None)[i % 3] for i in range(len(ids))]})
     bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
-    return examine(make_product(folder), MARKETS[:1], MARKETS[1], regimes, PARAMS, GRIDS, bootstrap, handmade.HORIZON)
+    return examine(make_product(folder), earlier, MARKETS[1], regimes, PARAMS, GRIDS, bootstrap, handmade.HORIZON)

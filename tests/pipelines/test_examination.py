@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 from handmade_examination import BARS, COSTS, MARKETS, make_examination, make_product
 from inference.actions import STOP_STEPS, TARGET_STEPS
 from inference.replay import ledger_engine
-from pipelines import charts, report_trades
+from pipelines import charts, forensic_charts, report_trades
 from pipelines.baselines import to_frame
 from pipelines.bootstrap import block_indices, counts
 from pipelines.examination import Examination, by_reason
@@ -109,6 +109,32 @@ def test_the_files_are_the_same_each_time(examination: Examination, tmp_path: Pa
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     stops = examination.trades.filter(pl.col("reason") == "stop")
     assert examination.metrics()["noise_of_stops"] == pytest.approx(stops["noise"].mean())
+
+
+def test_hits_by_weekday_and_hour_are_shares(examination: Examination) -> None:
+    daily = forensic_charts.hits(examination.trades)
+    assert len(daily.data) == 3
+    hours = pl.int_range(pl.len()) % 5
+    trades = examination.trades.with_columns(pl.col("entry_ts") + pl.duration(hours=hours))
+    figure = forensic_charts.hits(trades)
+    assert len(figure.data) == 6
+    stops, by_hour = figure.data[0], figure.data[3]
+    assert list(stops.y) == list(by_hour.y) == ["calm", "wild", "unknown"]
+    assert list(by_hour.x) == ["0", "1", "2", "3", "4"]
+    for regime, line, counted in zip(("calm", "wild", None), by_hour.z, by_hour.customdata, strict=True):
+        for hour, share, count in zip(range(5), line, counted, strict=True):
+            mine = [t for t in trades.iter_rows(named=True) if (t["regime"], t["entry_ts"].hour) == (regime, hour)]
+            assert count == len(mine)
+            if mine:
+                assert share == pytest.approx(100 * sum(t["reason"] == "stop" for t in mine) / len(mine))
+
+
+def test_without_earlier_entries_nothing_is_suggested(tmp_path: Path) -> None:
+    found = make_examination(tmp_path, earlier=[])
+    assert found.suggested.is_empty()
+    assert set(found.options["part"]) == {"test"}
+    assert "Trade by trade" in report_trades.render(found, 0.9, plot)
+    found.write(tmp_path / "files")
 
 
 @pytest.fixture(scope="module")
