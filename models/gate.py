@@ -62,11 +62,18 @@ def interval(s: Skill) -> str:
     return f"{s.skill:+.4f} [{s.low:+.4f}, {s.high:+.4f}], Diebold-Mariano p {s.p:.3f}"
 
 
-def gate(metrics: Mapping[str, Any], probe_error: float, contest: Contest | None, params: RegisterParams) -> Verdict:
+def gate(
+    metrics: Mapping[str, Any],
+    probe_error: float,
+    contest: Contest | None,
+    params: RegisterParams,
+    without: str = "none yet",
+) -> Verdict:
     """Judge a challenger.
 
     metrics: its scores on the test part (models.skill.judge); probe_error: largest difference of the compiled engine's
-    output from the export's probes; contest: None where there is no champion yet: then the absolute rules alone decide.
+    output from the export's probes; contest: None where there is no champion to compare with, and `without` says why:
+    then the absolute rules alone decide.
     """
     rules: list[tuple[bool, str]] = [
         (probe_error <= PROBE_TOLERANCE, f"probes: the engine is off by {probe_error:.2g}, limit {PROBE_TOLERANCE:g}")
@@ -82,7 +89,7 @@ def gate(metrics: Mapping[str, Any], probe_error: float, contest: Contest | None
         else:
             rules.append((s.high >= 0, f"{text}, upper end must reach 0"))
     if contest is None:
-        rules.append((True, "champion: none yet, so the limits above decide"))
+        rules.append((True, f"champion: {without}, so the limits above decide"))
     elif contest.skill is None:
         rules.append((False, f"champion: no comparison, {contest.reason}"))
     elif contest.times < params.min_times:

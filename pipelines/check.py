@@ -5,221 +5,98 @@ Nothing is repaired: a finding refuses the data, drops its rows, or is only mark
 
 from __future__ import annotations
 
-import itertools
+import datetime as dt
 import sys
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
-from pipelines.atomic import fresh_folder, write_json, write_parquet
+from pipelines.atomic import fresh_folder, write_json, write_parquet, write_text
+from pipelines.check_report import render
+from pipelines.checks.bars import check_bars
+from pipelines.checks.depth import check_depth
+from pipelines.checks.finding import REPORTED_ROWS, RULES, Finding, all_places, merged, refusal
+from pipelines.checks.params import CheckParams
+from pipelines.checks.series import Span, check_series
+from pipelines.checks.trades import check_trades
 from pipelines.params import section
-from pipelines.partitions import read_bars, read_series, symbols_in, write_part
-from pipelines.sources.tables import BARS, SERIES, Tables
+from pipelines.partitions import read_bars, read_months, read_series, symbols_in, write_part
+from pipelines.sources.tables import SCHEMAS, SERIES
 
-Rule = Literal["refuse", "drop", "mark"]
-MarkRule = Literal["refuse", "mark"]
-
-REPORTED_ROWS = 200
-
-PRICES = ("open", "high", "low", "close")
+Counts = dict[str, dict[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class BarRules:
-    """What to do with each finding in bars."""
+class Checked:
+    """What came and stayed by table, the findings, and when each symbol's bars begin and end."""
 
-    missing_time: Rule
-    not_finite: Rule
-    not_positive: Rule
-    negative_volume: Rule
-    duplicate: Rule
-    unsorted: Rule
-    high_below_low: Rule
-    outside_range: Rule
-    zero_volume: Rule
-    gap: MarkRule
-    stale_open: MarkRule
+    def __init__(self) -> None:
+        self.counts: Counts = {name: {"ingested": 0, "kept": 0} for name in RULES}
+        self.findings: list[Finding] = []
+        self.spans: dict[str, Span] = {}
 
+    def take(self, table: str, before: int, after: int, found: list[Finding]) -> None:
+        """Count the rows of one piece and remember its findings."""
+        self.counts[table]["ingested"] += before
+        self.counts[table]["kept"] += after
+        self.findings += found
 
-@dataclass(frozen=True, slots=True)
-class SeriesRules:
-    """What to do with each finding in series."""
-
-    missing_time: Rule
-    not_finite: Rule
-    duplicate: Rule
-    unsorted: Rule
-
-
-@dataclass(frozen=True, slots=True)
-class CheckParams:
-    """gap_intervals: a bar later than this many median bar intervals after the one before counts as a gap."""
-
-    gap_intervals: float
-    bars: BarRules
-    series: SeriesRules
-
-    def __post_init__(self) -> None:
-        if not self.gap_intervals > 1:
-            raise ValueError(
-                f"check.gap_intervals: must exceed 1, was {self.gap_intervals!r}; "
-                "typical: 4.5 daily, 1.5 around the clock"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One kind of finding in one table: the rows that show it, their number, and the rule that applied.
-
-    Findings that were put together keep the first REPORTED_ROWS rows only.
-    """
-
-    table: str
-    name: str
-    rule: str
-    rows: pl.DataFrame
-    count: int
+    def span_of(self, symbol: str | None) -> Span | None:
+        """Of the symbol's bars, or where it has none (as "*", all symbols), of all bars."""
+        spans = [self.spans[symbol]] if symbol in self.spans else list(self.spans.values())
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
     def to_data(self) -> dict[str, Any]:
-        """For the report: the number of rows and the first of them."""
-        shown = self.rows.head(REPORTED_ROWS).drop("row")
-        finite = [
-            pl.when(pl.col(name).is_finite()).then(pl.col(name)).otherwise(None).alias(name)
-            for name, kind in shown.schema.items()
-            if kind.is_float()
-        ]
-        shown = shown.with_columns(*finite, pl.col("ts").dt.to_string("iso:strict"))
-        return {
-            "table": self.table,
-            "finding": self.name,
-            "rule": self.rule,
-            "count": self.count,
-            "rows": shown.to_dicts(),
-        }
+        """Plain data: how many rows came and stayed, every finding with its rule and first rows."""
+        found = [each.to_data() for each in self.findings]
+        return {**self.counts, "findings": found, "reported_rows_at_most": REPORTED_ROWS}
 
 
-def bar_findings(bars: pl.DataFrame, gap_intervals: float) -> dict[str, pl.Expr]:
-    """Name → expression that is true for the rows that show the finding; order in time is judged within each symbol."""
-    later = pl.col("ts").shift(1).cum_max().over("symbol")
-    step = (pl.col("ts") - later).over("symbol").dt.total_microseconds()
-    usual = step.filter(step > 0).median().over("symbol")
-    price = [pl.col(name) for name in PRICES]
-    return {
-        "missing_time": pl.any_horizontal(pl.col("ts").is_null(), pl.col("symbol").is_null()),
-        "not_finite": pl.any_horizontal((~c.is_finite()).fill_null(True) for c in [*price, pl.col("volume")]),
-        "not_positive": pl.any_horizontal((c <= 0).fill_null(False) for c in price),
-        "negative_volume": pl.col("volume") < 0,
-        "duplicate": pl.struct("symbol", "ts").is_first_distinct().not_() & pl.col("ts").is_not_null(),
-        "unsorted": pl.col("ts") < later,
-        "high_below_low": pl.col("high") < pl.col("low"),
-        "outside_range": (pl.col("high") >= pl.col("low"))
-        & pl.any_horizontal(
-            (pl.col(name) > pl.col("high")) | (pl.col(name) < pl.col("low")) for name in ("open", "close")
-        ),
-        "zero_volume": pl.col("volume") == 0,
-        "gap": step > gap_intervals * usual,
-        "stale_open": pl.col("open") == pl.col("close").shift(1).over("symbol"),
-    }
+def check_folder(source: Path, target: Path, params: CheckParams, now: dt.datetime) -> Checked:
+    """Check the tables under `source` and write what is kept to `target`.
 
-
-def series_findings() -> dict[str, pl.Expr]:
-    """As for bars; a series is one symbol and name."""
-    key = ["symbol", "name"]
-    return {
-        "missing_time": pl.any_horizontal(pl.col("ts").is_null(), pl.col("symbol").is_null(), pl.col("name").is_null()),
-        "not_finite": (~pl.col("value").is_finite()).fill_null(True),
-        "duplicate": pl.struct(*key, "ts").is_first_distinct().not_() & pl.col("ts").is_not_null(),
-        "unsorted": pl.col("ts") < pl.col("ts").shift(1).cum_max().over(key),
-    }
-
-
-def check(tables: Tables, params: CheckParams) -> tuple[Tables, list[Finding]]:
-    """The tables without the rows to drop, sorted by symbol and time, and the findings, refusals among them."""
-    bars, in_bars = _apply("bars", tables.bars, bar_findings(tables.bars, params.gap_intervals), params.bars)
-    series, in_series = _apply("series", tables.series, series_findings(), params.series)
-    return Tables(bars.sort("symbol", "ts"), series.sort("symbol", "name", "ts")), in_bars + in_series
-
-
-def refusal(findings: list[Finding]) -> str:
-    """What stands against the data, or an empty text."""
-    lines = []
-    for found in findings:
-        if found.rule == "refuse":
-            row = found.rows.row(0, named=True)
-            lines.append(
-                f"check.{found.table}.{found.name}: must not occur, was in {found.count} rows, the first "
-                f"{row['symbol']} {row['ts']}; mend the source, or set the rule to drop or mark in params.yaml"
-            )
-    return "\n".join(lines)
-
-
-def _apply(
-    table: str, frame: pl.DataFrame, expressions: dict[str, pl.Expr], rules: BarRules | SeriesRules
-) -> tuple[pl.DataFrame, list[Finding]]:
-    numbered = frame.with_row_index("row").with_columns(pl.lit(False).alias("dropped"))
-    flags = numbered.with_columns(shows.fill_null(False).alias(f"is_{name}") for name, shows in expressions.items())
-    findings = []
-    for field in fields(rules):
-        rule = getattr(rules, field.name)
-        rows = flags.filter(f"is_{field.name}").select("row", *frame.columns)
-        if rows.height:
-            findings.append(Finding(table, field.name, rule, rows, rows.height))
-        if rule == "drop":
-            flags = flags.with_columns(pl.col("dropped") | pl.col(f"is_{field.name}"))
-    return flags.filter(~pl.col("dropped")).select(frame.columns), findings
-
-
-def merged(findings: list[Finding]) -> list[Finding]:
-    """Findings of several symbols put together by table and name, in the order of the rules."""
-    order = [("bars", field.name) for field in fields(BarRules)] + [
-        ("series", field.name) for field in fields(SeriesRules)
-    ]
-    found = []
-    for key in order:
-        same = [each for each in findings if (each.table, each.name) == key]
-        if same:
-            rows = pl.concat([each.rows.head(REPORTED_ROWS) for each in same], how="diagonal").head(REPORTED_ROWS)
-            found.append(Finding(*key, same[0].rule, rows, sum(each.count for each in same)))
-    return found
-
-
-def report(counts: dict[str, dict[str, int]], findings: list[Finding]) -> dict[str, Any]:
-    """Plain data: how many rows came and stayed, every finding with its rule and rows."""
-    found = [each.to_data() for each in findings]
-    return {**counts, "findings": found, "reported_rows_at_most": REPORTED_ROWS}
-
-
-def check_folder(source: Path, target: Path, params: CheckParams) -> tuple[dict[str, dict[str, int]], list[Finding]]:
-    """Check the tables under `source`, one symbol in memory at a time, and write what is kept to `target`."""
-    counts = {name: {"ingested": 0, "kept": 0} for name in ("bars", "series")}
-    findings: list[Finding] = []
-    none = pl.DataFrame(schema=BARS), pl.DataFrame(schema=SERIES)
-    series = read_series(source / "series")
-    inputs = (Tables(read_bars(source / "bars", [symbol]), none[1]) for symbol in symbols_in(source / "bars"))
-    for before in itertools.chain(inputs, [Tables(none[0], series)]):
-        after, found = check(before, params)
-        findings = merged(findings + found)
-        for name in counts:
-            counts[name]["ingested"] += getattr(before, name).height
-            counts[name]["kept"] += getattr(after, name).height
-        write_part(after.bars, target / "bars", "checked")
-    write_parquet(after.series, target / "series.parquet")
-    return counts, findings
+    In memory are one symbol's bars, or a month of its trades or books, at a time, and the series. now: later stamps lie
+    in the future.
+    """
+    checked = Checked()
+    for symbol in symbols_in(source / "bars"):
+        bars = read_bars(source / "bars", [symbol])
+        kept, found = check_bars(bars, params, now)
+        checked.take("bars", bars.height, kept.height, found)
+        write_part(kept.sort("ts"), target / "bars", "checked")
+        if kept["ts"].count():
+            checked.spans[symbol] = kept["ts"].min(), kept["ts"].max()  # type: ignore[assignment]
+    frames = [pl.DataFrame(schema=SERIES)]
+    for (symbol_key, _), series in read_series(source / "series").group_by("symbol", "name", maintain_order=True):
+        span = checked.span_of(None if symbol_key is None else str(symbol_key))
+        kept, found = check_series(series, span, params, now)
+        checked.take("series", series.height, kept.height, found)
+        frames.append(kept)
+    write_parquet(pl.concat(frames).sort("symbol", "name", "ts"), target / "series.parquet")
+    for table, judge in (("trades", check_trades), ("depth", check_depth)):
+        (target / table).mkdir(parents=True, exist_ok=True)
+        for month, part in read_months(source / table, SCHEMAS[table]):
+            kept, found = judge(part, params, now)
+            checked.take(table, part.height, kept.height, found)
+            # Named by where the rows come from: a late row that goes to its own month must not replace what is there.
+            write_part(kept.sort("ts", maintain_order=True), target / table, f"checked-{month}")
+    checked.findings = merged(checked.findings)
+    return checked
 
 
 def main() -> None:
     """Run the stage; the report is written before a refusal, so that it can be read."""
     params = section("check", CheckParams)
     with fresh_folder("data/checked") as folder:
-        counts, findings = check_folder(Path("data"), folder, params)
-        write_json(report(counts, findings), "artifacts/check.json")
-        for found in findings:
-            print(f"{found.table}.{found.name}: {found.count:,} rows, {found.rule}")
-        message = refusal(findings)
+        checked = check_folder(Path("data"), folder, params, dt.datetime.now(dt.UTC))
+        write_json(checked.to_data(), "artifacts/check.json")
+        write_parquet(all_places(checked.findings), "artifacts/check.parquet")
+        write_text(render(checked.counts, checked.findings, checked.spans), "artifacts/check.html")
+        for found in checked.findings:
+            print(f"{found.table}.{found.name}: {found.symbol}, {found.count:,} rows, {found.rule}")
+        message = refusal(checked.findings)
         if message:
-            raise ValueError(f"{message}\nall rows: artifacts/check.json")
+            raise ValueError(f"{message}\nall rows: artifacts/check.html, artifacts/check.parquet")
 
 
 if __name__ == "__main__":

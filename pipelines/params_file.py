@@ -15,7 +15,7 @@ from features.labels import LabelParams
 from inference.policy import Policy
 from models.registry import RegisterParams
 from models.task import TrainNets
-from pipelines.check import CheckParams
+from pipelines.checks.params import CheckParams
 from pipelines.evaluate import EvaluateParams
 from pipelines.folds import WalkForwardParams
 from pipelines.ingest import IngestParams

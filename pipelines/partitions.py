@@ -6,6 +6,7 @@ symbol, the files in the order of their paths hold the rows in the source's own 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -62,6 +63,16 @@ def read_bars(folder: str | Path = "data/checked/bars", symbols: list[str] | Non
 def read_series(folder: str | Path = "data/series") -> pl.DataFrame:
     """The ingested series by symbol and name, in the source's own order in time; empty where no source has any."""
     return _read(Path(folder), SERIES, None).sort("symbol", "name", maintain_order=True, nulls_last=True)
+
+
+def read_months(folder: Path, schema: dict[str, pl.DataType]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """A table's rows, one symbol's month (as it is written in the path) at a time, in the order of the files."""
+    for place in sorted(folder.glob("symbol=*/month=*")):
+        files = sorted(place.glob("*.parquet"))
+        yield (
+            place.name.removeprefix("month="),
+            pl.scan_parquet(files, schema=schema, hive_partitioning=False).collect(),
+        )
 
 
 def _read(folder: Path, schema: dict[str, pl.DataType], symbols: list[str] | None) -> pl.DataFrame:

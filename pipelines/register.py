@@ -12,6 +12,7 @@ import polars as pl
 
 from features.labels import LabelParams
 from inference import Net, read_export
+from inference.graph import build_spec
 from models.contest import contest
 from models.nets import KINDS, Kind
 from models.registry import RegisterParams, Verdict, Version, champion, gate, pair, promote, register, resolve
@@ -27,15 +28,24 @@ EVALUATION = Path("artifacts/evaluate/report.html")
 SEED = 7  # of the bootstrap
 
 
-def verdict_on(kind: Kind, path: Path, version: Version, before: Version | None, params: RegisterParams) -> Verdict:
-    """The gate's verdict on one challenger by itself."""
+def manifest_in_force(before: Version) -> dict[str, Any]:
+    """The champion's manifest. Raises ValueError where this engine cannot run it."""
+    manifest = read_export(resolve(before.uri)).manifest
+    build_spec(manifest["graph"])
+    return manifest
+
+
+def verdict_on(
+    kind: Kind, path: Path, version: Version, before: Version | None, lost: str | None, params: RegisterParams
+) -> Verdict:
+    """The gate's verdict on one challenger by itself. lost: why the champion before cannot be run any more, if so."""
     if version == before:
         return Verdict(True, ("passed: it is the champion already",))
     metrics = json.loads((Path("artifacts/train") / kind.name / "metrics.json").read_text())["test"]
     export = read_export(path)
     error = float(np.abs(Net(export).predict(export.probe_inputs) - export.probe_outputs).max())
     against = None
-    if before is not None:
+    if before is not None and lost is None:
         labels = split(
             pl.read_parquet("data/labels.parquet"),
             section("split", SplitParams),
@@ -46,7 +56,7 @@ def verdict_on(kind: Kind, path: Path, version: Version, before: Version | None,
         series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
         test = labels.filter(pl.col("part") == "test")
         against = contest(kind, path, resolve(before.uri), bars, series, test, SEED)
-    return gate(metrics, error, against, params)
+    return gate(metrics, error, against, params, f"this engine cannot run it ({lost})" if lost else "none yet")
 
 
 def log_evaluation(net: str, weights_sha256: str) -> None:
@@ -63,9 +73,19 @@ def main() -> None:
     for net in KINDS:
         log_evaluation(net, read_export(paths[net]).manifest["weights_sha256"])
     before = {net: champion(kind) for net, kind in KINDS.items()}
-    verdicts = {net: verdict_on(kind, paths[net], versions[net], before[net], params) for net, kind in KINDS.items()}
+    champions: dict[str, dict[str, Any]] = {}
+    lost: dict[str, str] = {}
+    for net, old in before.items():
+        try:
+            if old is not None:
+                champions[net] = manifest_in_force(old)
+        except ValueError as error:
+            lost[net] = str(error)
+    verdicts = {
+        net: verdict_on(kind, paths[net], versions[net], before[net], lost.get(net), params)
+        for net, kind in KINDS.items()
+    }
     challengers = {net: read_export(path).manifest for net, path in paths.items()}
-    champions = {net: read_export(resolve(v.uri)).manifest for net, v in before.items() if v is not None}
     verdicts = pair(verdicts, challengers, champions)
     result: dict[str, Any] = {}
     for net, version in versions.items():

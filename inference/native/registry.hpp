@@ -39,7 +39,7 @@ inline const KernelInfo& find_kernel(const std::string& name) {
     for (const auto& kernel : kernels())
         if (kernel.name == name) return kernel;
     throw std::invalid_argument(message("node.op", "must name a kernel of this engine", "'" + name + "'",
-                                        "load the export with the engine version that wrote it, or newer"));
+                                        "load the export with the engine version that wrote it"));
 }
 
 /// Throws unless every parameter of the kernel is in its range.

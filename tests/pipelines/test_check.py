@@ -1,140 +1,156 @@
 import datetime as dt
 import json
-import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from pipelines.check import BarRules, CheckParams, SeriesRules, check, check_folder, refusal, report
+from check_cases import MARK, NOW, START, hours, put, series
+from pipelines.check import check_folder, main
+from pipelines.check_report import render
+from pipelines.checks.bars import check_bars
+from pipelines.checks.finding import RULES, all_places
+from pipelines.checks.meanings import MEANINGS
+from pipelines.checks.params import CheckParams
+from pipelines.checks.series import check_series
 from pipelines.ingest import ingest
 from pipelines.params import section
 from pipelines.partitions import read_bars, write_part
-from pipelines.sources import BARS, SERIES, IngestParams, Tables
+from pipelines.sources import IngestParams
+from pipelines.sources.tables import DEPTH, TRADES
+from small_pipeline import inside
 
-MARK = CheckParams(1.5, BarRules(*["mark"] * 11), SeriesRules(*["mark"] * 4))  # type: ignore[arg-type]
-DAY = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-
-
-def bars(**changes: Any) -> pl.DataFrame:
-    """Five sound bars; changes name a column and give {row: value}."""
-    rows = [
-        {"symbol": "A", "ts": DAY + dt.timedelta(days=i), "open": 10.1 + i, "high": 12.0 + i, "low": 9.0 + i,
-         "close": 11.0 + i, "volume": 5.0}
-        for i in range(5)
-    ]  # fmt: skip
-    for column, values in changes.items():
-        for row, value in values.items():
-            rows[row][column] = value
-    return pl.DataFrame(rows, schema=BARS)
+ROOT = Path(__file__).parents[2]
+HOUR = dt.timedelta(hours=1)
 
 
-def series(*values: tuple[int, float]) -> pl.DataFrame:
-    return pl.DataFrame([("*", "vix", DAY + dt.timedelta(days=d), v) for d, v in values], schema=SERIES, orient="row")
+def of(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(symbol).alias("symbol"))
 
 
-CASES: dict[str, tuple[pl.DataFrame, list[int]]] = {
-    "missing_time": (bars(ts={2: None}), [2]),
-    "not_finite": (bars(close={1: math.nan}, volume={3: math.inf}, open={4: None}), [1, 3, 4]),
-    "not_positive": (bars(low={1: 0.0, 2: -1.0}), [1, 2]),
-    "negative_volume": (bars(volume={4: -1.0}), [4]),
-    "duplicate": (bars(ts={3: DAY + dt.timedelta(days=1)}), [3]),
-    "unsorted": (bars(ts={2: DAY - dt.timedelta(days=1)}), [2]),
-    "high_below_low": (bars(high={2: 8.0}), [2]),
-    "outside_range": (bars(close={0: 12.5}, open={4: 12.9}), [0, 4]),
-    "zero_volume": (bars(volume={1: 0.0}), [1]),
-    "gap": (bars(ts={4: DAY + dt.timedelta(days=9)}), [4]),
-    "stale_open": (bars(open={1: 11.0}), [1]),
-}
-
-
-def test_every_rule_has_a_case() -> None:
-    assert set(CASES) == {field.name for field in fields(BarRules)}
-
-
-def test_sound_bars_show_nothing() -> None:
-    after, findings = check(Tables(bars(), series((0, 1.0), (1, 2.0))), MARK)
-    assert findings == []
-    assert after.bars.equals(bars())
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_findings_name_their_rows_and_marking_changes_nothing(name: str) -> None:
-    frame, rows = CASES[name]
-    after, findings = check(Tables(frame, series()), MARK)
-    found = next(f for f in findings if f.name == name)
-    assert found.rows["row"].to_list() == rows
-    assert after.bars.height == frame.height
-    assert refusal(findings) == ""
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_refused(name: str) -> None:
-    rules = replace(MARK.bars, **{name: "refuse"})
-    _, findings = check(Tables(CASES[name][0], series()), replace(MARK, bars=rules))
-    assert f"check.bars.{name}: must not occur, was in {len(CASES[name][1])} rows" in refusal(findings)
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if name not in ("gap", "stale_open")])
-def test_dropped(name: str) -> None:
-    frame, rows = CASES[name]
-    rules = replace(MARK.bars, **{name: "drop"})
-    after, findings = check(Tables(frame, series()), replace(MARK, bars=rules))
-    kept = frame.with_row_index("row").filter(~pl.col("row").is_in(rows)).drop("row").sort("symbol", "ts")
-    assert after.bars.equals(kept)
-    assert refusal(findings) == ""
-
-
-def test_symbols_are_judged_apart() -> None:
-    other = bars().with_columns(pl.lit("B").alias("symbol"))
-    assert check(Tables(pl.concat([bars(), other]), series()), MARK)[1] == []
-
-
-def test_series_findings() -> None:
-    frame = series((0, 1.0), (2, math.nan), (1, 2.0), (1, 2.0))
-    _, findings = check(Tables(bars(), frame), MARK)
-    assert {f.name: f.rows["row"].to_list() for f in findings} == {
-        "not_finite": [1],
-        "unsorted": [2, 3],
-        "duplicate": [3],
+def dirty(folder: Path) -> dict[str, pl.DataFrame]:
+    """Two symbols and a series as ingest leaves them, with some dirt."""
+    tables = {
+        "A": put(hours(), {"close": {3: float("nan")}, "volume": {4: 0.0}}),
+        "B/C": of("B/C", put(hours(), {"volume": {7: 0.0, 8: 0.0}, "ts": {5: START + 4 * HOUR}})),
     }
+    for symbol, frame in tables.items():
+        write_part(frame, folder / "bars", symbol.replace("/", ""))
+    tables["vix"] = series([1.0, 2.0, None, 4.0, 5.0])
+    write_part(tables["vix"], folder / "series", "vix")
+    return tables
 
 
-def test_the_report_is_json_even_for_nan() -> None:
-    _, findings = check(Tables(CASES["not_finite"][0], series((0, math.nan))), MARK)
-    data = json.loads(json.dumps(report({}, findings), allow_nan=False))
-    found = next(f for f in data["findings"] if f["finding"] == "not_finite" and f["table"] == "bars")
-    assert found["count"] == 3
-    assert found["rows"][0]["ts"].startswith("2020-01-02")
-
-
-def test_symbols_one_by_one_find_what_the_whole_table_shows(tmp_path: Path) -> None:
-    sick = pl.concat(frame.with_columns(pl.lit(name).alias("symbol")) for name, (frame, _) in CASES.items())
-    odd = series((0, 1.0), (2, math.nan), (1, 2.0), (1, 2.0))
-    for symbol in sorted(CASES):
-        write_part(sick.filter(pl.col("symbol") == symbol), tmp_path / "bars", "all")
-    write_part(odd, tmp_path / "series", "all")
+def test_symbols_one_by_one_find_what_each_shows(tmp_path: Path) -> None:
+    tables = dirty(tmp_path)
     params = replace(MARK, bars=replace(MARK.bars, not_finite="drop", duplicate="drop"))
-    counts, findings = check_folder(tmp_path, tmp_path / "checked", params)
-    after, expected = check(Tables(sick, odd), params)
-    assert counts["bars"] == {"ingested": sick.height, "kept": after.bars.height}
-    assert {(f.table, f.name, f.rule): f.count for f in findings} == {
-        (f.table, f.name, f.rule): f.rows.height for f in expected
+    checked = check_folder(tmp_path, tmp_path / "checked", params, NOW)
+    kept, expected = [], []
+    for name in ("A", "B/C"):
+        after, found = check_bars(tables[name], params, NOW)
+        kept.append(after)
+        expected += found
+    span = (START, START + 119 * HOUR)
+    expected += check_series(tables["vix"], span, params, NOW)[1]
+    assert {(f.symbol, f.name, f.rule): f.count for f in checked.findings} == {
+        (f.symbol, f.name, f.rule): f.count for f in expected
     }
-    assert read_bars(tmp_path / "checked/bars").equals(after.bars)
-    assert pl.read_parquet(tmp_path / "checked/series.parquet").equals(after.series)
+    assert checked.counts["bars"] == {"ingested": 240, "kept": 238}
+    assert checked.counts["series"] == {"ingested": 5, "kept": 5}
+    assert read_bars(tmp_path / "checked/bars").equals(pl.concat(kept))
+    assert pl.read_parquet(tmp_path / "checked/series.parquet").equals(tables["vix"])
+
+
+def test_trades_and_books_month_by_month_and_late_rows_replace_nothing(tmp_path: Path) -> None:
+    stamps = [dt.datetime(2024, 1, day, tzinfo=dt.UTC) for day in range(28, 32)]
+    stamps += [dt.datetime(2024, 2, 1, tzinfo=dt.UTC), dt.datetime(2024, 1, 30, 12, tzinfo=dt.UTC)]
+    trades = pl.DataFrame([("A", "x", ts, 1.0, 1.0, 1) for ts in stamps], schema=TRADES, orient="row")
+    books = pl.DataFrame([("A", "x", ts, [1.0], [1.0], [2.0], [1.0]) for ts in stamps], schema=DEPTH, orient="row")
+    write_part(trades, tmp_path / "trades", "some")
+    write_part(books, tmp_path / "depth", "some")
+    checked = check_folder(tmp_path, tmp_path / "checked", MARK, NOW)
+    assert {(f.table, f.name): f.places["ts"].to_list() for f in checked.findings} == {
+        ("trades", "unsorted"): stamps[-1:],
+        ("depth", "unsorted"): stamps[-1:],
+    }
+    for table in ("trades", "depth"):
+        kept = pl.read_parquet(tmp_path / "checked" / table / "**/*.parquet", hive_partitioning=False)
+        assert sorted(kept["ts"]) == sorted(stamps)
+
+
+def run(folder: Path, rule: str) -> None:
+    dirty(folder / "data")
+    text = (ROOT / "params.yaml").read_text()
+    assert "    not_finite: refuse\n" in text
+    (folder / "params.yaml").write_text(
+        text.replace("    not_finite: refuse\n", f"    not_finite: {rule}\n").replace(
+            "    duplicate: refuse\n", "    duplicate: mark\n"
+        )
+    )
+    with inside(folder):
+        main()
+
+
+def test_the_stage_writes_tables_and_reports(tmp_path: Path) -> None:
+    run(tmp_path, "drop")
+    assert read_bars(tmp_path / "data/checked/bars").height == 239
+    data = json.loads((tmp_path / "artifacts/check.json").read_text())
+    found = {(f["table"], f["symbol"], f["finding"]): f for f in data["findings"]}
+    assert data["bars"] == {"ingested": 240, "kept": 239}
+    assert set(data) == {*RULES, "findings", "reported_rows_at_most"}
+    nan = found["bars", "A", "not_finite"]
+    assert (nan["count"], nan["rule"]) == (1, "drop")
+    assert nan["rows"][0]["ts"] == "2020-01-01T03:00:00.000000+00:00"
+    assert nan["rows"][0]["close"] is None
+    assert found["bars", "B/C", "zero_volume"]["count"] == 2
+    places = pl.read_parquet(tmp_path / "artifacts/check.parquet")
+    assert places.height == sum(f["count"] for f in data["findings"])
+    assert places.filter(finding="zero_volume", symbol="B/C")["ts"].to_list() == [START + 7 * HOUR, START + 8 * HOUR]
+
+
+def test_a_refusal_names_the_rows_writes_the_report_and_leaves_the_tables(tmp_path: Path) -> None:
+    run(tmp_path, "drop")
+    before = read_bars(tmp_path / "data/checked/bars")
+    with pytest.raises(
+        ValueError, match=r"check.bars.not_finite: must not occur, was in 1 rows of A, the first at 2020-"
+    ):
+        run(tmp_path, "refuse")
+    assert read_bars(tmp_path / "data/checked/bars").equals(before)
+    page = (tmp_path / "artifacts/check.html").read_text()
+    assert "The data are refused" in page
+    assert "check.bars.not_finite: must not occur" in page
+
+
+def test_the_page_names_every_finding_and_asks_for_nothing_from_elsewhere(tmp_path: Path) -> None:
+    dirty(tmp_path)
+    checked = check_folder(tmp_path, tmp_path / "checked", MARK, NOW)
+    odd = [replace(each, symbol="<b>&") if each.symbol == "A" else each for each in checked.findings]
+    page = render(checked.counts, odd, checked.spans)
+    assert all(each.name in page for each in checked.findings)
+    assert "&lt;b&gt;&amp;" in page
+    assert "<b>&" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "Nothing was found" in render(checked.counts, [], checked.spans)
+
+
+def test_every_finding_has_a_meaning() -> None:
+    for table, kind in RULES.items():
+        assert set(MEANINGS[table]) == set(kind.__dataclass_fields__)
+
+
+def test_no_finding_is_an_empty_table() -> None:
+    assert all_places([]).height == 0
 
 
 def test_the_shipped_data_pass_and_only_holidays_leave(tmp_path: Path) -> None:
     ingest(section("ingest", IngestParams), tmp_path)
-    counts, findings = check_folder(tmp_path, tmp_path / "checked", section("check", CheckParams))
-    assert refusal(findings) == ""
-    assert counts == {"bars": {"ingested": 10_062, "kept": 10_062}, "series": {"ingested": 1305, "kept": 1259}}
-    assert {f"{f.table}.{f.name}": f.count for f in findings} == {
-        "bars.zero_volume": 2,
-        "bars.gap": 6,
-        "bars.stale_open": 2012,
-        "series.not_finite": 46,
+    checked = check_folder(tmp_path, tmp_path / "checked", section("check", CheckParams), NOW)
+    assert checked.counts["bars"] == {"ingested": 10_062, "kept": 10_062}
+    assert checked.counts["series"] == {"ingested": 1305, "kept": 1259}
+    assert {(f.symbol, f.name, f.rule): f.count for f in checked.findings} == {
+        ("NASDAQ", "zero_volume", "mark"): 2,
+        ("NASDAQ", "stale_open", "mark"): 8,
+        ("SPX", "stale_open", "mark"): 2004,
+        ("* · vix", "not_finite", "drop"): 46,
     }

@@ -31,6 +31,10 @@ def change(folder, section, **values):
         yaml.dump(params, file)
 
 
+def params_of(folder):
+    return YAML(typ="safe", pure=True).load((folder / "params.yaml").read_text())
+
+
 def log(folder):
     return [json.loads(line) for line in (folder / "promotions.jsonl").read_text().splitlines()]
 
@@ -69,3 +73,19 @@ def test_from_the_first_champion_to_a_refused_and_an_accepted_challenger(folder,
         ("stop-predictor", "2", False),
         ("stop-predictor", "2", True),
     ]
+
+
+def test_a_champion_that_this_engine_cannot_run_gives_way(folder, monkeypatch):
+    register.main()
+    change(folder, "policy", stop={**params_of(folder)["policy"]["stop"], "risk_price": 0.02})
+    for net in KINDS:
+        export.main(net)
+
+    def dropped(graph):
+        raise ValueError("node.op: must name a kernel of this engine, was 'dropped'")
+
+    monkeypatch.setattr(register, "build_spec", dropped)
+    register.main()
+    result = json.loads((folder / "artifacts/registry.json").read_text())
+    assert (result["stop"]["champion"], result["stop"]["promoted"]) == ("2", True)
+    assert any("this engine cannot run it (node.op: must name a kernel" in r for r in result["stop"]["reasons"])

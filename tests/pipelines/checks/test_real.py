@@ -1,0 +1,127 @@
+"""The check against recorded data whose faults are known from elsewhere."""
+
+import datetime as dt
+import os
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from pipelines.checks.bars import check_bars
+from pipelines.checks.depth import check_depth
+from pipelines.checks.finding import Finding, refusal
+from pipelines.checks.params import BadTickParams, CalendarParams, CheckParams
+from pipelines.checks.trades import check_trades
+from pipelines.params import section
+from pipelines.sources.lean import LeanParams, read_lean
+from pipelines.sources.tables import DEPTH, TRADES
+
+ROOT = Path(__file__).parents[3]
+REAL = Path(os.environ.get("RATCHET_DATA", ROOT.parent / "shared/data"))
+real = pytest.mark.skipif(not REAL.exists(), reason=f"needs {REAL}, real market data that are not part of the project")
+NEW_YORK = ZoneInfo("America/New_York")
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def utc(*parts: int) -> dt.datetime:
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[arg-type]
+
+
+def found(bars: pl.DataFrame, calendar: str, deviations: float = 15.0) -> dict[str, Finding]:
+    """With the shipped parameters but for these."""
+    params = section("check", CheckParams)
+    tick = BadTickParams(params.bad_tick.window_bars, deviations, params.bad_tick.least)
+    params = replace(params, calendar=CalendarParams(calendar, {}), bad_tick=tick)
+    return {each.name: each for each in check_bars(bars, params, NOW)[1]}
+
+
+def lean(symbol: str, prices: str) -> pl.DataFrame:
+    params = LeanParams(str(REAL / "raw/lean"), "hour", prices, True)  # type: ignore[arg-type]
+    return pl.concat(part.read()["bars"] for part in read_lean(params, (symbol,)))
+
+
+def days(finding: Finding) -> list[dt.date]:
+    return [ts.astimezone(NEW_YORK).date() for ts in finding.places["ts"]]
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_apples_splits_and_misprints() -> None:
+    """Four splits since 1998, and prints at a tenth of the price; 2000-09-29 truly opened at 0.53 of the close."""
+    shown = found(lean("AAPL", "raw"), "XNYS")
+    assert days(shown["scale_jump"]) == [
+        dt.date(2000, 6, 21),
+        dt.date(2005, 2, 28),
+        dt.date(2014, 6, 9),
+        dt.date(2020, 8, 31),
+    ]
+    assert {dt.date(2009, 9, 21), dt.date(2010, 8, 31), dt.date(2011, 1, 3)} <= set(days(shown["bad_tick"]))
+    assert "scale_jump" not in found(lean("AAPL", "adjusted"), "XNYS")
+
+
+@pytest.mark.data(str(REAL))
+@real
+@pytest.mark.parametrize("symbol", ["AAPL", "SPY"])
+def test_sessions_of_23_years(symbol: str) -> None:
+    """5,849 sessions, none missing; bars after an early close; Nasdaq's halt of 2013-08-22, from 12:14 to 15:25."""
+    shown = found(lean(symbol, "adjusted"), "XNYS")
+    assert "missing_session" not in shown
+    assert "off_grid" not in shown
+    late = {ts.astimezone(NEW_YORK).time() for ts in shown["outside_session"].places["ts"]}
+    assert late == {dt.time(13), dt.time(14), dt.time(15)}
+    halts = [day for day in days(shown["missing_bars"]) if day != dt.date(2002, 9, 11)]  # trading began late
+    assert halts == ([dt.date(2013, 8, 22)] if symbol == "AAPL" else [])
+
+
+@pytest.mark.data(str(REAL))
+@real
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
+def test_the_halt_of_binance(symbol: str) -> None:
+    """2023-03-24: two years of minutes miss 80, in one place, and nothing traded for minutes around it."""
+    bars = pl.read_parquet(REAL / f"spot_1m/{symbol}.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+    shown = found(bars, "24/7")
+    assert shown["missing_bars"].places.rows() == [(utc(2023, 3, 24, 12, 40), utc(2023, 3, 24, 14), 80)]
+    assert shown["zero_volume"].places["ts"].dt.date().unique().to_list() == [dt.date(2023, 3, 24)]
+    assert set(shown) == {"missing_bars", "zero_volume", "stale_close", "bad_tick"}
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_clean_bars_show_nothing_but_their_wicks() -> None:
+    """415,168 half hours of perpetuals without a fault: at 30 deviations less than 1 in 10,000 is called a bad tick."""
+    bars, wicks = 0, 0
+    for path in sorted((REAL / "perp_30m").glob("*.parquet")):
+        frame = pl.read_parquet(path).with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+        shown = found(frame, "24/7", 30.0)
+        assert set(shown) <= {"bad_tick"}
+        bars += frame.height
+        wicks += shown["bad_tick"].count if shown else 0
+    assert bars == 415_168
+    assert 0 < wicks < bars / 10_000
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_recorded_books_and_trades_are_sound_and_milliseconds_read_as_microseconds_are_not() -> None:
+    wide = pl.read_parquet(REAL / "depth/hyperliquid_eth_orderbooks.parquet")
+    fills = pl.read_parquet(REAL / "depth/hyperliquid_eth_trades.parquet")
+    labels = [pl.lit("ETH").alias("symbol"), pl.lit("hyperliquid").alias("venue")]
+    ts = pl.from_epoch("exchange_timestamp", "ms").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("ts")
+    columns = {"price": "price", "size": "quantity"}
+    lists = [
+        pl.concat_list(f"{side}_{column}_{i}" for i in range(20)).alias(f"{side}_{kind}")
+        for side in ("bid", "ask")
+        for column, kind in columns.items()
+    ]
+    side = pl.col("side").replace_strict({"buy": 1, "sell": -1}, return_dtype=pl.Int8)
+    books = wide.select(*labels, ts, *lists).select(list(DEPTH))
+    trades = fills.select(*labels, ts, "price", pl.col("size").alias("quantity"), side).select(list(TRADES))
+    params = section("check", CheckParams)
+    for check, table in ((check_depth, books), (check_trades, trades)):
+        assert {each.name for each in check(table, params, NOW)[1]} <= {"duplicate"}
+        confused = table.with_columns((pl.col("ts").dt.epoch("us") // 1000).cast(pl.Datetime("us", "UTC")).alias("ts"))
+        shown = {each.name: each for each in check(confused, params, NOW)[1]}
+        assert shown["wrong_unit"].count == table.height
+        assert "wrong_unit" in refusal(list(shown.values()))
