@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
 from inference.engine import Engine
+from inference.variant import DECISION, OWN, Variant
 from inference.venue import Costs, Funding, Impact, Margin, Rung, check_ladder
 
 __all__ = ["Bars", "Conditions", "Costs", "Entries", "Ledger", "Mode", "replay_engine", "replay_levels"]
@@ -102,10 +103,13 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Trades (TRADE rows, in the entries' order) and what happened to them (EVENT rows, by trade and time)."""
+    """Trades (TRADE rows, in the entries' order), what happened to them (EVENT rows, by trade and time) and, of the
+    engine, what was decided (DECISION rows, likewise).
+    """
 
     trades: NDArray[np.void]
     events: NDArray[np.void]
+    decisions: NDArray[np.void] = field(default_factory=lambda: np.empty(0, DECISION))
 
     @property
     def legs(self) -> NDArray[np.void]:
@@ -235,13 +239,14 @@ def replay_engine(
     equity: float = 100_000.0,
     notional: float = 10_000.0,
     conditions: Conditions = Conditions(),
+    variant: Variant = OWN,
 ) -> NDArray[np.void]:
     """Trades of the engine's own decisions at each bar's close, from a fresh graph; its live state is not touched.
 
     Every trade has the same `notional`; the limit per trade acts against `equity`; open risk is not summed here (see
-    inference/portfolio.py).
+    inference/portfolio.py). variant: changes to the decisions, to see what would have come of them.
     """
-    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, record=False).trades
+    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, variant, False).trades
 
 
 def ledger_engine(
@@ -254,9 +259,10 @@ def ledger_engine(
     equity: float = 100_000.0,
     notional: float = 10_000.0,
     conditions: Conditions = Conditions(),
+    variant: Variant = OWN,
 ) -> Ledger:
-    """replay_engine with the events of each trade."""
-    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, record=True)
+    """replay_engine with the events and decisions of each trade."""
+    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, variant, True)
 
 
 def _engine(
@@ -269,6 +275,7 @@ def _engine(
     equity: float,
     notional: float,
     conditions: Conditions,
+    variant: Variant,
     record: bool,
 ) -> Ledger:
     index, side = entries.checked(bars)
@@ -277,7 +284,7 @@ def _engine(
         graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
     tick = float(engine.stop_manifest["policy"]["risk"]["tick"])
     terms = _terms(bars, index, costs, mode, conditions, record)
-    trades, events = _native.replay_model(
-        engine.model, graph, bars.native(), index, side, equity, notional, tick, terms
+    trades, events, decisions = _native.replay_model(
+        engine.model, graph, bars.native(), index, side, equity, notional, tick, terms, *variant.native(len(index))
     )
-    return Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT))
+    return Ledger(*(np.asarray(a).view(b) for a, b in ((trades, TRADE), (events, EVENT), (decisions, DECISION))))

@@ -70,7 +70,7 @@ def r_histogram(trades: pl.DataFrame, baseline: str) -> go.Figure:
 
 
 def excursions(trades: pl.DataFrame) -> go.Figure:
-    """In-trade adverse against favourable excursion, in R, one point a trade, by exit."""
+    """In-trade adverse against favourable excursion, in R, one point a trade, by exit; premature stops as crosses."""
     figure = go.Figure()
     known = trades.filter(pl.col("stop_distance").is_not_null())
     for reason, colour in REASONS.items():
@@ -82,9 +82,16 @@ def excursions(trades: pl.DataFrame) -> go.Figure:
             x=(part["mae"] / part["stop_distance"]).to_list(),
             y=(part["mfe"] / part["stop_distance"]).to_list(),
             text=labels.to_series().to_list(),
+            customdata=part["id"].to_list(),
+            meta="excursions",  # by which the page's script knows the plot
             mode="markers",
             name=reason,
-            marker={"color": colour, "size": 6, "opacity": 0.7},
+            marker={
+                "color": colour,
+                "size": 6,
+                "opacity": 0.7,
+                "symbol": ["x" if early else "circle" for early in part["premature"]],
+            },
             hovertemplate="%{text}<br>MAE %{x:.2f} R, MFE %{y:.2f} R",
         )
     figure.update_layout(height=360)

@@ -19,16 +19,19 @@ from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
+from pipelines.examination import examine
+from pipelines.forensics import ForensicsParams
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
+from pipelines.product import Product
 from pipelines.replays import EQUITY, markets, replay_all, sweep
 from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
 from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
-from pipelines.tables import bar_series
+from pipelines.tables import bar_series, bars_by_symbol
 
 FOLDER, TRAINED = Path("artifacts/evaluate"), Path("artifacts/train")
 
@@ -58,6 +61,7 @@ class EvaluateParams:
     costs: CostParams
     notional_fraction: float
     baselines: BaselineParams
+    forensics: ForensicsParams
     bootstrap: BootstrapParams
 
     def __post_init__(self) -> None:
@@ -89,10 +93,10 @@ def main() -> None:
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
 
     chosen, trials = sweep(training, params.baselines, horizon, costs)
-    trades = replay_all(
-        engine, test, chosen, series, params.notional_fraction, params.baselines.random_seed, horizon, costs
-    )
-    trades = with_groups(trades, find_regimes(entries, volatility, cut.train_until), model_name(engine))
+    product = Product(engine, series, bars_by_symbol(bars), costs, EQUITY, EQUITY * params.notional_fraction)
+    trades = replay_all(product, test, chosen, params.baselines.random_seed, horizon)
+    regimes = find_regimes(entries, volatility, cut.train_until)
+    trades = with_groups(trades, regimes, model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")
     facts = Facts(
         horizon_bars=horizon,
@@ -110,7 +114,19 @@ def main() -> None:
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
     skills = skill_table({net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS})
-    write_results(trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER)
+    examination = examine(
+        product,
+        [markets(bars, volatility, entries, cut, part, horizon) for part in ("validation", "calibration")],
+        test,
+        regimes,
+        params.forensics,
+        params.baselines,
+        params.bootstrap,
+        horizon,
+    )
+    write_results(
+        trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER, examination
+    )
 
 
 if __name__ == "__main__":

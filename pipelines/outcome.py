@@ -9,6 +9,7 @@ import polars as pl
 
 from inference.replay import Costs
 from pipelines.baselines import Exit
+from pipelines.examination import Examination
 from pipelines.risk import WorstCase
 
 STATIC = ("fixed_percent", "fixed_atr", "garch")
@@ -37,7 +38,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out."""
+    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; examination: of
+    the product's trades.
+    """
 
     trades: pl.DataFrame
     table: pl.DataFrame
@@ -51,6 +54,7 @@ class Outcome:
     selection: pl.DataFrame
     facts: Facts
     censored: int
+    examination: Examination | None = None
 
     def rows(self, policy: str) -> pl.DataFrame:
         """A policy's figures under pessimistic fills."""

@@ -9,8 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from inference import Engine, Graph
-from inference.replay import Costs, Entries, Mode, replay_engine
+from inference.replay import Costs, Entries, Mode
 from pipelines.baselines import (
     BaselineParams,
     Exit,
@@ -20,12 +19,12 @@ from pipelines.baselines import (
     mean_profit,
     random_distances,
     time_only,
-    to_frame,
 )
+from pipelines.product import Product
 from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials, profit_by_time
 from pipelines.splits import SplitParams, split
-from pipelines.tables import bars_by_symbol, microseconds, series_for
+from pipelines.tables import bars_by_symbol, microseconds
 
 MODES: tuple[Mode, ...] = ("pessimistic", "adaptive")
 POLICIES = ("product", "fixed_percent", "fixed_atr", "garch", "chandelier", "sar", "time_only", "random")
@@ -72,43 +71,18 @@ def sweep(
 
 
 def replay_all(
-    engine: Engine,
-    test: list[Market],
-    chosen: Mapping[str, tuple[Exit, float]],
-    series: pl.DataFrame,
-    notional_fraction: float,
-    random_seed: int,
-    horizon: int,
-    costs: Costs,
+    product: Product, test: list[Market], chosen: Mapping[str, tuple[Exit, float]], random_seed: int, horizon: int
 ) -> pl.DataFrame:
     """Trades of every policy in both fill modes on the same entries, in time order within policy and mode."""
-    names = Graph(engine.stop_manifest["graph"]).series
-    bars = {market.bars.symbol: market.bars for market in test}
-    interval = int(engine.stop_manifest["bar_interval_us"])
-    frames = []
+    costs, frames = product.costs, []
     for mode in tqdm(MODES, desc="replays, test part"):
-        product = pl.concat(
-            to_frame(
-                replay_engine(
-                    engine,
-                    market.bars,
-                    market.entries,
-                    costs,
-                    mode,
-                    series=series_for(series, bars, market.bars.symbol, names, interval),
-                    equity=EQUITY,
-                    notional=EQUITY * notional_fraction,
-                ),
-                market,
-            )
-            for market in test
-        )
+        own = pl.concat(product.trades(market, mode=mode) for market in test)
         generator = np.random.default_rng(random_seed)
         tables = {
-            "product": product,
+            "product": own,
             **{n: pl.concat(s.trades(m, horizon, costs, mode) for m in test) for n, (s, _) in chosen.items()},
             "time_only": pl.concat(time_only(m, horizon, costs, mode) for m in test),
-            "random": pl.concat(random_distances(m, product, horizon, costs, mode, generator) for m in test),
+            "random": pl.concat(random_distances(m, own, horizon, costs, mode, generator) for m in test),
         }
         frames += [
             frame.select(pl.lit(name).alias("policy"), pl.lit(mode).alias("mode"), pl.all())

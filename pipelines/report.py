@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.offline import get_plotlyjs
 
-from pipelines import charts
+from pipelines import charts, report_trades
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
 from pipelines.report_skills import skills
@@ -77,6 +77,7 @@ def render(report: Outcome) -> str:
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),
+        examination=report_trades.render(report.examination, facts.confidence, plot) if report.examination else "",
     )
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.baselines import BaselineParams, Market, Static
 from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
+from pipelines.examination import Examination
 from pipelines.frontier import Point, curve_table, gaps, point
 from pipelines.groups import group_table
 from pipelines.outcome import Facts, Outcome
@@ -115,8 +116,9 @@ def write_results(
     reliability: pl.DataFrame,
     skills: pl.DataFrame,
     folder: Path,
+    examination: Examination | None = None,
 ) -> None:
-    """Score the trades and write everything that people and `dvc` read."""
+    """Score the trades and write everything that people and `dvc` read. examination: where the product is an engine."""
     kept = closed(trades)
     entries = kept["id"].n_unique()
     generator = np.random.default_rng(bootstrap.seed)
@@ -154,6 +156,9 @@ def write_results(
         folder / "worst_case.csv",
     )
     figures = metrics(table, worst, gap_table, selection, facts.best_static, entries)
+    if examination is not None:
+        examination.write(folder)
+        figures |= examination.metrics()
     write_json(figures, folder / "metrics.json")
     report = Outcome(
         trades=kept,
@@ -168,6 +173,7 @@ def write_results(
         selection=selection,
         facts=facts,
         censored=trades["id"].n_unique() - entries,
+        examination=examination,
     )
     write_text(render(report), folder / "report.html")
 

@@ -420,17 +420,21 @@ NB_MODULE(_native, m) {
     m.def(
         "replay_model",
         [](const Model& model, Graph& graph, const Bars& bars, Times index, Sides side, double equity, double notional,
-           double tick, const VenueTerms& venue) {
+           double tick, const VenueTerms& venue, Doubles stop, Doubles target, int skipped_stop, int skipped_target) {
             const auto entries = entries_of(index, side);
             const Terms terms = venue.view();
-            Replayed out;
+            const Variant variant{stop.shape(0) ? stop.data() : nullptr, target.shape(0) ? target.data() : nullptr,
+                                  skipped_stop, skipped_target};
+            EngineReplayed out;
             {
                 nb::gil_scoped_release release;
-                out = replay_model(model, graph, bars.view(), bars.count(), entries, equity, notional, tick, terms);
+                out = replay_model(model, graph, bars.view(), bars.count(), entries, equity, notional, tick, terms,
+                                   variant);
             }
-            return std::tuple(bytes_of(out.trades), bytes_of(out.events));
+            return std::tuple(bytes_of(out.replayed.trades), bytes_of(out.replayed.events), bytes_of(out.decisions));
         },
-        "model"_a, "graph"_a, "bars"_a, "index"_a, "side"_a, "equity"_a, "notional"_a, "tick"_a, "terms"_a);
+        "model"_a, "graph"_a, "bars"_a, "index"_a, "side"_a, "equity"_a, "notional"_a, "tick"_a, "terms"_a, "stop"_a,
+        "target"_a, "skipped_stop"_a, "skipped_target"_a);
     m.def(
         "replay_portfolio",
         [](const std::vector<std::tuple<Bars, Bytes, Bytes>>& columns, double equity, const Costs& costs,

@@ -19,6 +19,9 @@ struct Model {
     RiskParameters risk;
     double tick;
     std::int64_t horizon_bars, expires_us;  // 0: never
+    // Steps left out, to see what they do; -1: none. Without its first step a pipeline starts from the deterministic
+    // rule.
+    int skipped_stop_step = -1, skipped_target_step = -1;
 };
 
 /// What the nets need of one symbol's last bar.
@@ -67,7 +70,9 @@ class Decision {
                    tick,
                    nullptr,
                    nullptr,
-                   nullptr} {
+                   nullptr},
+          skipped_stop_step_(model.skipped_stop_step),
+          skipped_target_step_(model.skipped_target_step) {
         if (view.status != Reason::model) return;
         const double unit = context_.unit;
         const float state[STATE_INPUTS] = {
@@ -78,25 +83,30 @@ class Decision {
             static_cast<float>(std::max(0.0, -position.gain(position.worst)) / unit)};
         model.stop_net.forward(view.stop, state, stop_curves_);
         model.exit_net.forward(view.exit, state, exit_curves_);
-        context_.hit = stop_curves_;
-        context_.reversal = stop_curves_ + model.stop_net.grid();
-        context_.reach = exit_curves_;
+        if (skipped_stop_step_ != 0) {
+            context_.hit = stop_curves_;
+            context_.reversal = stop_curves_ + model.stop_net.grid();
+        }
+        if (skipped_target_step_ != 0) context_.reach = exit_curves_;
     }
     Decision(const Decision&) = delete;
 
-    Trace stop() const { return walk(STOP_STEPS, context_, context_.position.stop); }
+    Trace stop() const { return walk(STOP_STEPS, context_, context_.position.stop, skipped_stop_step_); }
     double final_stop_of(double level) const { return final_stop(context_, level); }
-    Trace target() const { return walk(TARGET_STEPS, context_, context_.position.target); }
+    Trace target() const { return walk(TARGET_STEPS, context_, context_.position.target, skipped_target_step_); }
 
   private:
     Context context_;
+    int skipped_stop_step_, skipped_target_step_;
     float stop_curves_[2 * MAX_GRID], exit_curves_[2 * MAX_GRID];
 };
 
 /// Sets both levels of a new position (id, side, entry and quantity given), or throws RiskError. A level that the
-/// caller brings (not NaN) replaces the model's and is held to the same envelope.
-inline void set_first_levels(const Model& model, const View& view, Position& position, double equity, double tick,
-                             double own_stop = NaN, double own_target = NaN) {
+/// caller brings (not NaN) replaces the model's and is held to the same envelope; `emit(kind, trace)` is called for the
+/// model's.
+template <class Emit>
+void set_first_levels(const Model& model, const View& view, Position& position, double equity, double tick,
+                      double own_stop, double own_target, Emit emit) {
     const double price = position.entry;
     Decision decision(model, view, position, price, equity, tick, true);
     auto refuse = [price](const char* name, const char* rule, double was, const char* remedy) {
@@ -108,12 +118,24 @@ inline void set_first_levels(const Model& model, const View& view, Position& pos
     if (position.side * (own_target - price) <= 0.0)
         refuse("target", "must be on the winning side of the price", own_target,
                "a long's target lies above, a short's below");
-    position.stop = std::isnan(own_stop) ? decision.stop().level : decision.final_stop_of(own_stop);
+    if (std::isnan(own_stop)) {
+        const Trace trace = decision.stop();
+        position.stop = trace.level;
+        emit(ActionKind::move_stop, trace);
+    } else {
+        position.stop = decision.final_stop_of(own_stop);
+    }
     position.initial_distance = position.side * (price - position.stop);
     if (!(position.initial_distance > 0.0) || !(position.stop > 0.0))
         refuse("stop", "must be above 0 and on the losing side of the price", position.stop,
                "choose a finer policy.risk.tick");
-    position.target = std::isnan(own_target) ? decision.target().level : own_target;
+    if (std::isnan(own_target)) {
+        const Trace trace = decision.target();
+        position.target = trace.level;
+        emit(ActionKind::move_target, trace);
+    } else {
+        position.target = own_target;
+    }
     position.reason = view.status;
     const double per_unit = position.initial_distance + model.stop.cost * price, loss = per_unit * position.quantity;
     const double allowed = model.risk.max_trade_loss * equity;

@@ -112,7 +112,8 @@ class Engine {
         position.entry = position.best = position.worst = price;
         position.quantity = quantity;
         position.opened_ts = ts;
-        set_first_levels(*model_, symbol.view, position, equity_, symbol.tick, own_stop, own_target);
+        set_first_levels(*model_, symbol.view, position, equity_, symbol.tick, own_stop, own_target,
+                         [](ActionKind, const Trace&) {});
         const double allowed = model_->risk.max_open_risk * equity_, risk = open_risk() + position.open_risk();
         if (risk > allowed * (1.0 + 1e-9))
             throw RiskError(

@@ -81,6 +81,7 @@ class Replay {
         if (entry.index + horizon_ < j) return;  // nothing traded in the whole horizon: no trade
         Running running{};
         Position& position = running.position;
+        position.id = static_cast<std::uint64_t>(row);
         position.side = static_cast<std::int8_t>(entry.side);
         position.entry = position.best = position.worst = bar.open;
         policy.open(position, entry.index);

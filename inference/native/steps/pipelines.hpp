@@ -20,13 +20,15 @@ struct Trace {
     double level = NaN;
 };
 
+/// skipped: the step left out, -1 for none. The first step is never left out, since it makes the level: see Decision.
 template <std::size_t N>
-Trace walk(const std::array<NamedStep, N>& pipeline, const Context& context, double level) {
+Trace walk(const std::array<NamedStep, N>& pipeline, const Context& context, double level, int skipped) {
     static_assert(N <= MAX_STEPS);
     Trace trace;
     trace.levels.fill(NaN);
     for (std::size_t i = 0; i < N; ++i) {
-        const double after = pipeline[i].apply(context, level);
+        const bool skip = i > 0 && static_cast<int>(i) == skipped;
+        const double after = skip ? level : pipeline[i].apply(context, level);
         if (after != level) trace.step = static_cast<std::uint8_t>(i);
         trace.levels[i] = level = after;
     }
