@@ -86,6 +86,7 @@ class Graph {
         if (n == 0) return;
         check_order(bars.ts[0], last_ts_);
         last_ts_ = bars.ts[n - 1];
+        use(n == 1 ? 1 : BLOCK);
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
             for (auto& work : works_) run_work(work, bars, at, size);
@@ -211,10 +212,23 @@ class Graph {
             for (const Column* column : works_[w].out) take(column);
             for (std::size_t i : done[w]) free.push_back(place_of[i]);
         }
-        buffers_.resize(places * BLOCK);
+        places_ = std::move(place_of);
+        for (auto* memory : {&blocks_, &singles_}) memory->resize(places * (memory == &blocks_ ? BLOCK : 1));
+        for (const auto& [column, value] : constants_) {
+            std::fill_n(blocks_.data() + places_[number(column)] * BLOCK, BLOCK, value);
+            singles_[places_[number(column)]] = value;
+        }
+        use(1);
+    }
+
+    /// Points the columns at memory for `width` bars. A single bar has its own, closely packed: a live bar would else
+    /// touch as many cache lines and pages as there are nodes.
+    void use(std::size_t width) {
+        if (width == width_) return;
+        width_ = width;
+        double* memory = width == 1 ? singles_.data() : blocks_.data();
         for (std::size_t i = 0; i < columns_.size(); ++i)
-            columns_[i].values = columns_[i].buffer = buffers_.data() + place_of[i] * BLOCK;
-        for (const auto& [column, value] : constants_) std::fill_n(column->buffer, BLOCK, value);
+            columns_[i].values = columns_[i].buffer = memory + places_[i] * width;
     }
 
     void run_work(Work& work, const BarColumns& bars, std::size_t at, std::size_t size) {
@@ -246,7 +260,9 @@ class Graph {
     std::vector<Work> works_;
     std::vector<Column> columns_;  // of each node
     std::vector<std::pair<Column*, double>> constants_;
-    std::vector<double> buffers_;
+    std::vector<std::size_t> places_;  // of the columns in memory
+    std::vector<double> blocks_, singles_;
+    std::size_t width_ = 0;
     std::map<SharedState, std::size_t> shared_;  // to its place in works_
 };
 

@@ -102,14 +102,14 @@ class Gated final : public Node {
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
         double* to = out[0]->buffer;
-        if constexpr (std::is_empty_v<Kernel>) {
+        if (n == 1) {
+            out[0]->clean = in_turn(kernel_, in, to, 1, clean);
+        } else if constexpr (std::is_empty_v<Kernel>) {
             out[0]->clean = clean ? side_by_side<true>(in, to, n) : side_by_side<false>(in, to, n);
-        } else if (n > 1 || std::is_trivially_copyable_v<Kernel>) {  // a local can stay in registers all along
+        } else {  // a local can stay in registers all along
             Kernel local = std::move(kernel_);
             out[0]->clean = in_turn(local, in, to, n, clean);
             kernel_ = std::move(local);
-        } else {
-            out[0]->clean = in_turn(kernel_, in, to, n, clean);
         }
     }
     void save(Writer& archive) override { kernel_.state(archive); }
