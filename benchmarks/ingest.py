@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.features_block import minute_bars
+from benchmarks.minute_bars import made as minute_bars
 from benchmarks.measure import Row, medians
 from pipelines.ingest import ingest
 from pipelines.params import section

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.features_block import minute_bars
 from benchmarks.latency import EXPORTS
 from benchmarks.measure import Row, medians
+from benchmarks.minute_bars import made as minute_bars
 from inference import Engine
 from inference.replay import Costs, Entries, replay_engine, replay_levels
 

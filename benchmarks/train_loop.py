@@ -42,7 +42,7 @@ def bare(data: Dataset) -> None:
     x, y, u, v = (torch.from_numpy(a).float() for r in (train, validation) for a in (r.inputs, r.outcomes))
     best = float("inf")
     for epoch in range(EPOCHS):
-        for index in minibatches(len(x), PARAMS.batch_size, PARAMS.seed, epoch):
+        for index in minibatches(len(x), PARAMS.batch_size, PARAMS.seeds[0], epoch):
             loss = log_score(net.hazards(x[index]), y[index])
             optimizer.zero_grad()
             loss.backward()
