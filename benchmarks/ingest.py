@@ -15,8 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.minute_bars import made as minute_bars
 from benchmarks.measure import Row, medians
+from benchmarks.minute_bars import made as minute_bars
 from pipelines.ingest import ingest
 from pipelines.params import section
 from pipelines.sources import IngestParams
