@@ -60,7 +60,7 @@ def run_all(graph: dict[str, Any], bars: Bars, series: Series) -> None:
 
 
 def streamed(workers: int) -> tuple[float, float]:
-    """Seconds and peak MiB of a process of its own that writes the family volatility of three symbols as Parquet."""
+    """M bars/s and peak MiB of a process of its own that writes all families of three symbols as Parquet."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.features_block", str(workers)], capture_output=True, text=True, check=True
     )

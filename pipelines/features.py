@@ -64,13 +64,15 @@ def main(family: str) -> None:
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), bar_series(table, names, interval)])
     folder = Path("data/features") / family
 
-    def run(each: Bars) -> None:
-        write_columns(
-            graph, each, series_for(series, bars, each.symbol, names, interval), table_path(folder, each.symbol)
-        )
+    def run(each: Bars) -> Path:
+        path = table_path(folder, each.symbol)
+        write_columns(graph, each, series_for(series, bars, each.symbol, names, interval), path)
+        return path
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the engine lets go of the interpreter while it runs
-        list(pool.map(run, bars.values()))
+        written = set(pool.map(run, bars.values()))
+    for path in set(folder.glob("*.parquet")) - written:  # of symbols that are not in the bars any more
+        path.unlink()
     write_json(graph, folder / GRAPH)
     rows = sum(len(each.ts) for each in bars.values())
     print(f"{family}: {len(graph['features'])} features, {len(graph['nodes'])} nodes, {rows:,} rows")

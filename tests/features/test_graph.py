@@ -159,6 +159,16 @@ def test_two_ages_of_one_series_both_see_the_past_alone() -> None:
             assert np.array_equal(out[name][i], known[-1] if known else np.nan, equal_nan=True), (name, i)
 
 
+def test_each_output_of_the_whole_graph_is_what_it_is_alone() -> None:
+    """Neither memory that is written over nor states that are shared let one node's values into another's."""
+    graph = handmade.small_graph()
+    bars, ts = handmade.random_bars(600)  # more than one block, and not a whole number of them
+    whole = Graph(graph, "SPX").run(bars, ts)
+    for name, expr in from_data(graph).items():
+        alone = Graph(to_data({name: expr}, [], graph["bar_interval_us"]), "SPX").run(bars, ts)[name]
+        assert alone.tobytes() == whole[name].tobytes(), name
+
+
 def test_features_do_not_depend_on_the_price_level() -> None:
     """Net inputs are ratios: prices in cents or in thousands give the same features."""
     graph = handmade.small_graph()

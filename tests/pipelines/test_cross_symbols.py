@@ -38,7 +38,11 @@ def test_the_stage_writes_the_family(tmp_path: Path, bars: pl.DataFrame) -> None
     write_part(bars, tmp_path / "data/checked/bars", "all")
     NO_SERIES.write_parquet(tmp_path / "data/checked/series.parquet")
     with small_pipeline.inside(tmp_path):
+        gone = tmp_path / "data/features/cross/C.parquet"
+        gone.parent.mkdir(parents=True)
+        bars.with_columns(symbol=pl.lit("C")).write_parquet(gone)  # of an earlier run with a symbol more
         features.main("cross")
+        assert not gone.exists()
         table = read_family(tmp_path / "data/features/cross")
     for symbol, other in ("AB", "BA"):
         mine = table.filter(pl.col("symbol") == symbol)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs
 
+from browser import needs_browser, visit
 from handmade_examination import BARS, COSTS, MARKETS, make_examination, make_product
 from inference.actions import STOP_STEPS, TARGET_STEPS
 from inference.replay import ledger_engine
@@ -22,8 +20,6 @@ from pipelines.bootstrap import block_indices, counts
 from pipelines.examination import Examination, by_reason
 from pipelines.report import look, plot
 from pipelines.waterfall import step_table
-
-BROWSER = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 
 
 @pytest.fixture(scope="module")
@@ -203,17 +199,9 @@ document.body.append(told);
 </script></body>"""
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
+@needs_browser
 def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Path) -> None:
-    visited = tmp_path / "visited.html"
-    visited.write_text(page.replace("</body>", VISIT), encoding="utf-8")
-    switches = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [str(BROWSER), *switches, "--window-size=1500,1200", "--virtual-time-budget=10000", "--dump-dom"]
-    done = subprocess.run([*command, visited.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    assert "FAILED" not in re.sub(r"<script.*?</script>", "", done.stdout, flags=re.S)
-    told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout)
-    assert told is not None
-    seen = json.loads(told[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    seen = visit(page, VISIT, tmp_path)
     trades = examination.trades
     assert seen["rows"] == trades.height
     assert seen["counted"].startswith(f"{trades.height} of {trades.height} trades")

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from browser import needs_browser, visit
 from features.families import FAMILIES
 from features.labels import LabelParams
 from pipelines import inspect
@@ -20,7 +19,6 @@ from pipelines.partitions import read_bars
 from pipelines.splits import SplitParams
 from small_pipeline import inside, prepare
 
-BROWSER = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 PAGE = Path("artifacts/inspect/A.html")
 
 
@@ -177,17 +175,9 @@ setTimeout(() => {
 </script></body>"""
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
+@needs_browser
 def test_the_page_in_a_browser(page: str, project: Path, tmp_path: Path) -> None:
-    visited = tmp_path / "visited.html"
-    visited.write_text(page.replace("</body>", VISIT), encoding="utf-8")
-    switches = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [str(BROWSER), *switches, "--window-size=1500,1200", "--virtual-time-budget=10000", "--dump-dom"]
-    done = subprocess.run([*command, visited.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    assert "FAILED" not in re.sub(r"<script.*?</script>", "", done.stdout, flags=re.S)
-    told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout)
-    assert told is not None
-    seen = json.loads(told[1])
+    seen = visit(page, VISIT, tmp_path)
     bars = read_bars(symbols=["A"]).tail(inspect.DEFAULT_BARS)
     features = page.count("<option")
     assert seen["title"] == "ratchet: A"
