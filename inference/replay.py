@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,35 +11,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
 from inference.engine import Engine
+from inference.ledger import EVENT, EVENT_NAMES, REASON_NAMES, TRADE, Ledger
 from inference.variant import DECISION, OWN, Variant
 from inference.venue import Costs, Funding, Impact, Margin, Rung, check_ladder
 
-__all__ = ["Bars", "Conditions", "Costs", "Entries", "Ledger", "Mode", "replay_engine", "replay_levels"]
+__all__ = [
+    "EVENT",
+    "EVENT_NAMES",
+    "REASON_NAMES",
+    "TRADE",
+    "Bars",
+    "Conditions",
+    "Costs",
+    "Entries",
+    "Ledger",
+    "Mode",
+    "ledger_engine",
+    "ledger_levels",
+    "replay_engine",
+    "replay_levels",
+    "replay_multiples",
+    "replay_parabolic",
+]
 
 Mode = Literal["pessimistic", "adaptive", "detail"]
 _MODES = {"pessimistic": 0, "adaptive": 1, "detail": 2}
-
-REASON_NAMES = ("open", "stop", "target", "time", "liquidation", "emergency")
-EVENT_NAMES = ("entry", "stop_moved", "funding", "exit")
-
-# mirrors `struct Trade` in native/trade.hpp; prices and results per unit of quantity
-TRADE = np.dtype(
-    [(name, np.int64) for name in ("entry", "entry_index", "exit_index", "entry_ts", "exit_ts")]
-    + [(name, np.float64) for name in ("entry_price", "fill_price", "exit_price", "intended_price", "stop_distance")]
-    + [(name, np.float64) for name in ("pnl", "r", "mae", "mfe", "horizon_mae", "horizon_mfe", "horizon_pnl")]
-    + [(name, np.float64) for name in ("beyond", "target_r", "stop_at_exit", "funding")]
-    + [("side", np.int8)]
-    + [(name, np.uint8) for name in ("reason", "premature", "gap", "reached_2r", "fallback", "touched_both", "legs")]
-)
-
-# mirrors `struct Event`: fraction of the first quantity; price after costs, the new stop, or the mark of a funding
-# stamp; pnl per unit of the first quantity; at_open: at the bar's open, before anything inside it
-EVENT = np.dtype(
-    [(name, np.int64) for name in ("entry", "index", "ts")]
-    + [(name, np.float64) for name in ("fraction", "price", "pnl")]
-    + [(name, np.uint8) for name in ("kind", "reason", "at_open")]
-    + [("padding", np.uint8, (5,))]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,8 @@ class Conditions:
     """What a replay takes into account beyond the bars; every part may be absent.
 
     detail: bars of a lower timeframe (or trades, as bars of one price), needed by the mode detail. rejected: per bar,
-    whether the venue refuses protective orders sent at its open.
+    whether the venue refuses protective orders sent at its open. single: one position at a time, so that a signal while
+    one is open gives no trade; reenter: a signal at the close of the bar of its exit does.
     """
 
     detail: Bars | None = None
@@ -99,23 +96,8 @@ class Conditions:
     funding: Funding | None = None
     rejected: ArrayLike | None = None
     ladder: Sequence[Rung] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """Trades (TRADE rows, in the entries' order), what happened to them (EVENT rows, by trade and time) and, of the
-    engine, what was decided (DECISION rows, likewise).
-    """
-
-    trades: NDArray[np.void]
-    events: NDArray[np.void]
-    decisions: NDArray[np.void] = field(default_factory=lambda: np.empty(0, DECISION))
-
-    @property
-    def legs(self) -> NDArray[np.void]:
-        """The exits alone; their fractions sum to 1 in each trade."""
-        legs: NDArray[np.void] = self.events[self.events["kind"] == EVENT_NAMES.index("exit")]
-        return legs
+    single: bool = False
+    reenter: bool = True
 
 
 def _per_bar(name: str, bars: Bars, values: ArrayLike) -> NDArray[np.float64]:
@@ -126,6 +108,12 @@ def _per_bar(name: str, bars: Bars, values: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(
             f"{name}: must be one number, or one per bar ({len(bars.ts)}), was {shape}; align it"
         ) from None
+
+
+def _at(index: NDArray[np.int64], name: str, bars: Bars, values: ArrayLike) -> NDArray[np.float64]:
+    """One number per entry: of its signal's bar."""
+    array = np.asarray(values, np.float64)
+    return np.ascontiguousarray(_per_bar(name, bars, array)[index]) if array.ndim else np.full(len(index), array)
 
 
 def _terms(
@@ -164,6 +152,8 @@ def _terms(
         np.ascontiguousarray(funding.rate, np.float64) if funding else none,
         rejected,
         check_ladder(conditions.ladder),
+        conditions.single,
+        conditions.reenter,
         record,
     )
 
@@ -186,7 +176,7 @@ def replay_levels(
     latest. An entry in whose whole horizon nothing trades gives no row.
     """
     distances = (stop_distance, target_distance, trail_distance)
-    return _levels(bars, entries, distances, horizon, costs, mode, conditions, record=False).trades
+    return _levels(bars, entries, distances, _ONCE, horizon, costs, mode, conditions, record=False)[0].trades
 
 
 def ledger_levels(
@@ -202,31 +192,94 @@ def ledger_levels(
 ) -> Ledger:
     """replay_levels with the events of each trade: entry, moves of the stop, funding, exits."""
     distances = (stop_distance, target_distance, trail_distance)
-    return _levels(bars, entries, distances, horizon, costs, mode, conditions, record=True)
+    return _levels(bars, entries, distances, _ONCE, horizon, costs, mode, conditions, record=True)[0]
+
+
+def replay_multiples(
+    bars: Bars,
+    entries: Entries,
+    unit: ArrayLike,
+    multiples: ArrayLike,
+    horizon: int,
+    costs: Costs,
+    mode: Mode = "pessimistic",
+    conditions: Conditions = Conditions(),
+) -> list[NDArray[np.void]]:
+    """replay_levels for many settings in one pass over the bars, trades of each.
+
+    unit: of distance, per bar, price units (an ATR, 1 % of the close). multiples: (settings, 3), of stop, target and
+    trail in units (NaN: none). Where positions may overlap, all settings trade the same entries, row by row.
+    """
+    table = np.asarray(multiples, np.float64)
+    if table.ndim != 2 or table.shape[1] != 3:
+        raise ValueError(
+            f"multiples: must be a table of three columns, was {table.shape}; one row of stop, target and trail each"
+        )
+    ledgers = _levels(bars, entries, (unit, unit, unit), table, horizon, costs, mode, conditions, record=False)
+    return [ledger.trades for ledger in ledgers]
+
+
+def replay_parabolic(
+    bars: Bars,
+    entries: Entries,
+    unit: ArrayLike,
+    settings: ArrayLike,
+    horizon: int,
+    costs: Costs,
+    mode: Mode = "pessimistic",
+    conditions: Conditions = Conditions(),
+) -> list[NDArray[np.void]]:
+    """Trades of Wilder's parabolic stop ("New Concepts in Technical Trading Systems", 1978, section II) without target.
+
+    The stop starts at the entry, and its acceleration grows by a step at each new extreme since, to ten of them
+    (Wilder: 0.02 to 0.2). unit: per bar, price units. settings: (settings, 2), first distance in units, and step.
+    """
+    table = np.ascontiguousarray(settings, np.float64)
+    if table.ndim != 2 or table.shape[1] != 2:
+        raise ValueError(f"settings: must be a table of two columns, was {table.shape}; one row of stop and step each")
+    index, side = entries.checked(bars)
+    stop = _at(index, "unit", bars, unit)
+    terms = _terms(bars, index, costs, mode, conditions, False)
+    found = _native.replay_parabolic(bars.native(), index, side, stop, table.ravel(), horizon, terms)
+    return [np.asarray(trades).view(TRADE) for trades, _ in found]
+
+
+_ONCE = np.ones((1, 3))
 
 
 def _levels(
     bars: Bars,
     entries: Entries,
     distances: tuple[ArrayLike, ArrayLike, ArrayLike],
+    multiples: NDArray[np.float64],
     horizon: int,
     costs: Costs,
     mode: Mode,
     conditions: Conditions,
     record: bool,
-) -> Ledger:
+) -> list[Ledger]:
     index, side = entries.checked(bars)
-    names = ("stop_distance", "target_distance", "trail_distance")
-    stop, target, trail = (_per_bar(name, bars, values) for name, values in zip(names, distances, strict=True))
+    stop, target = (
+        _at(index, name, bars, values)
+        for name, values in zip(("stop_distance", "target_distance"), distances[:2], strict=True)
+    )
+    trail = np.empty(0)
+    if not (np.isnan(multiples[:, 2]).all() or np.isnan(distances[2]).all()):
+        trail = _per_bar("trail_distance", bars, distances[2])
     for rung in conditions.ladder:
-        if rung.stop_r is not None and (rung.stop_r * stop[index] >= rung.target * target[index]).any():
-            raise ValueError(
-                f"ladder.stop_r: must leave the stop on the losing side of its target, was {rung.stop_r}; "
-                "0 is breakeven"
-            )
+        for stop_times, target_times, _ in multiples.tolist():
+            if (
+                rung.stop_r is not None
+                and (rung.stop_r * stop_times * stop >= rung.target * target_times * target).any()
+            ):
+                raise ValueError(
+                    f"ladder.stop_r: must leave the stop on the losing side of its target, was {rung.stop_r}; "
+                    "0 is breakeven"
+                )
     terms = _terms(bars, index, costs, mode, conditions, record)
-    trades, events = _native.replay_table(bars.native(), index, side, stop, target, trail, horizon, terms)
-    return Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT))
+    table = np.ascontiguousarray(multiples).ravel()
+    found = _native.replay_tables(bars.native(), index, side, stop, target, trail, table, horizon, terms)
+    return [Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT)) for trades, events in found]
 
 
 def replay_engine(

@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from inference.replay import REASON_NAMES, TRADE, Bars, Costs, Entries, Mode, replay_levels
+from inference.replay import (
+    REASON_NAMES,
+    Bars,
+    Costs,
+    Entries,
+    Mode,
+    replay_levels,
+    replay_multiples,
+    replay_parabolic,
+)
 from pipelines.bootstrap import Floats
-from pipelines.parabolic import parabolic_stop
 
 Unit = Literal["percent", "atr", "garch"]
 
@@ -71,12 +80,14 @@ class Static:
     target_r: float
     trail: bool = False
 
+    def multiples(self) -> tuple[float, float, float]:
+        """Of stop, target and trail, in units; NaN: none."""
+        target = self.stop * self.target_r if math.isfinite(self.target_r) else NAN
+        return self.stop, target, self.stop if self.trail else NAN
+
     def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
         """Its trades on the market's entries."""
-        stop = self.stop * market.unit(self.unit)
-        target = stop * self.target_r if math.isfinite(self.target_r) else np.full_like(stop, NAN)
-        trail = stop if self.trail else np.full_like(stop, NAN)
-        return to_frame(replay_levels(market.bars, market.entries, stop, target, trail, horizon, costs, mode), market)
+        return next(replay_exits([self], market, horizon, costs, mode))
 
     def describe(self) -> str:
         """For tables: `2.5 ATR, target 3R`."""
@@ -93,26 +104,8 @@ class Parabolic:
     step: float
 
     def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
-        """Its trades on the market's entries: a replay each, since the stop depends on where the trade began."""
-        trades = [self._trade(market, entry, horizon, costs, mode) for entry in range(len(market.ids))]
-        return to_frame(np.concatenate([np.empty(0, TRADE), *trades]), market)
-
-    def _trade(self, market: Market, entry: int, horizon: int, costs: Costs, mode: Mode) -> npt.NDArray[np.void]:
-        signal, side = int(market.entries.index[entry]), market.entries.side[entry : entry + 1]
-        bars = _part(market.bars, signal, signal + horizon + 1)
-        high, low = bars.high[1:], bars.low[1:]
-        sign = int(side[0])
-        stop = self.stop * market.atr[signal]
-        levels = parabolic_stop(high, low, sign, bars.open[1] - sign * stop, self.step)
-        # The replay trails at a distance from the extreme since the fill; a close sets the level of the bar after it.
-        extreme = np.maximum.accumulate(high) if sign > 0 else np.minimum.accumulate(low)
-        trail = np.full(len(bars.ts), NAN)
-        trail[1:-1] = sign * (extreme[:-1] - levels[1:])
-        trade = replay_levels(bars, Entries(np.zeros(1, np.int64), side), stop, NAN, trail, horizon, costs, mode)
-        trade["entry"] = entry
-        for name in ("entry_index", "exit_index"):
-            trade[name] += signal
-        return trade
+        """Its trades on the market's entries."""
+        return next(replay_exits([self], market, horizon, costs, mode))
 
     def describe(self) -> str:
         """For tables: `2.5 ATR, step 0.02`."""
@@ -134,12 +127,32 @@ def candidates(params: BaselineParams) -> dict[str, list[Exit]]:
     }
 
 
+def replay_exits(
+    options: Sequence[Exit], market: Market, horizon: int, costs: Costs, mode: Mode
+) -> Iterator[pl.DataFrame]:
+    """The trades of each option on the market's entries; options of one unit in one pass over the bars."""
+
+    def kind(option: Exit) -> Unit | None:
+        return option.unit if isinstance(option, Static) else None
+
+    for unit, group in groupby(options, kind):
+        if unit is None:
+            settings = [(o.stop, o.step) for o in group if isinstance(o, Parabolic)]
+            found = replay_parabolic(market.bars, market.entries, market.atr, settings, horizon, costs, mode)
+        else:
+            multiples = [o.multiples() for o in group if isinstance(o, Static)]
+            found = replay_multiples(market.bars, market.entries, market.unit(unit), multiples, horizon, costs, mode)
+        yield from (to_frame(trades, market) for trades in found)
+
+
 def choose(
-    options: Sequence[Exit], markets: Sequence[Market], horizon: int, costs: Costs
+    options: Sequence[Exit], markets: Sequence[Market], horizon: int, costs: Costs, mode: Mode = "pessimistic"
 ) -> Iterator[tuple[Exit, pl.DataFrame]]:
-    """Each option with its trades on all markets, pessimistic fills."""
-    for option in options:
-        yield option, pl.concat([option.trades(market, horizon, costs, "pessimistic") for market in markets])
+    """Each option with its trades on all markets."""
+    for option, *frames in zip(
+        options, *(replay_exits(options, m, horizon, costs, mode) for m in markets), strict=True
+    ):
+        yield option, pl.concat(frames)
 
 
 def mean_profit(trades: pl.DataFrame) -> float:
@@ -164,11 +177,6 @@ def random_distances(
     none = np.full_like(stop, NAN)
     trades = replay_levels(market.bars, market.entries, stop, stop * target_r[draw], none, horizon, costs, mode)
     return to_frame(trades, market)
-
-
-def _part(bars: Bars, begin: int, end: int) -> Bars:
-    prices = (each[begin:end] for each in (bars.open, bars.high, bars.low, bars.close, bars.volume))
-    return Bars(bars.symbol, bars.ts[begin:end], *prices)
 
 
 def to_frame(trades: npt.NDArray[np.void], market: Market) -> pl.DataFrame:

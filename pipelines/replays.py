@@ -80,7 +80,7 @@ def replay_all(
         generator = np.random.default_rng(random_seed)
         tables = {
             "product": own,
-            **{n: pl.concat(s.trades(m, horizon, costs, mode) for m in test) for n, (s, _) in chosen.items()},
+            **{n: next(choose([s], test, horizon, costs, mode))[1] for n, (s, _) in chosen.items()},
             "time_only": pl.concat(time_only(m, horizon, costs, mode) for m in test),
             "random": pl.concat(random_distances(m, own, horizon, costs, mode, generator) for m in test),
         }

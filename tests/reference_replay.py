@@ -87,16 +87,18 @@ def one_trade(
         first += 1
     if first > min(signal + horizon, n - 1):
         return None
+    interval = min(np.diff(bars.ts), default=np.inf)
     rejected = np.zeros(n + 1, bool) if conditions.rejected is None else np.append(conditions.rejected, False)
 
-    def market_cost(i: int, price: float, fraction: float) -> float:
+    fill = float(bars.open[first])
+
+    def market_cost(i: int, fraction: float) -> float:
         cost = costs.taker_fee + costs.slippage
         if conditions.impact is not None:
             coefficient, notional, sigma, volume = conditions.impact
-            cost += coefficient * sigma[i] * np.sqrt(fraction * (notional / price) / volume[i])
+            cost += coefficient * sigma[i] * np.sqrt(fraction * (notional / fill) / volume[i])
         return float(cost)
 
-    fill = float(bars.open[first])
     d0, reach = float(stop_distance[signal]), float(target_distance[signal])
     ladder = [(rung.target, rung.fraction, rung.stop_r) for rung in conditions.ladder] or [(1.0, 1.0, None)]
     liquidation = None
@@ -107,7 +109,7 @@ def one_trade(
     t = Story(
         s=s,
         fill=fill,
-        p0=fill * (1 + s * market_cost(first, fill, 1.0)),
+        p0=fill * (1 + s * market_cost(first, 1.0)),
         d0=d0,
         stop=fill - s * d0,
         targets=[(fill + s * multiple * reach, fraction, stop_r) for multiple, fraction, stop_r in ladder],
@@ -117,7 +119,7 @@ def one_trade(
     t.stops.append((first, t.stop))
 
     def leave(i: int, price: float, intended: float, fraction: float, reason: int) -> None:
-        cost = costs.maker_fee if reason == TARGET else market_cost(i, price, fraction)
+        cost = costs.maker_fee if reason == TARGET else market_cost(i, fraction)
         if reason == LIQUIDATION:
             cost += conditions.margin[2]
         net = price * (1 - s * cost)
@@ -178,6 +180,7 @@ def one_trade(
         held, at_open = t.remaining, False
         t.after, t.opened = [], False
         until = bars.ts[i + 1] if i + 1 < n else np.inf
+        ends = min(until, bars.ts[i] + interval)
 
         def pay(fraction: float, rate: float, i: int = i, opening: float = opening) -> None:
             if fraction * rate:
@@ -203,9 +206,10 @@ def one_trade(
                     t.touched_both = True
                 filled = False
                 inner = conditions.detail
-                parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < until] if inner else []
+                parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < ends] if inner else []
                 for k in parts:
-                    part = (float(inner.open[k]), float(inner.high[k]), float(inner.low[k]), float(inner.close[k]))
+                    printed = (inner.open[k], inner.high[k], inner.low[k], inner.close[k])
+                    part = tuple(min(max(float(price), low), high) for price in printed)
                     if not t.remaining:
                         t.after += [part[1], part[2]]
                     elif inner.volume[k] > 0 or not volume_known:
@@ -242,7 +246,7 @@ def one_trade(
     pnl = sum(leg[3] for leg in t.legs) + funding
     gains = [s * (float(price[k]) - t.p0) for k in range(first, end + 1) for price in (bars.low, bars.high)]
     later = [float(price[k]) for k in range(i + 1, end + 1) for price in (bars.low, bars.high)]
-    horizon_pnl = s * (float(bars.close[end]) * (1 - s * market_cost(end, float(bars.close[end]), 1.0)) - t.p0)
+    horizon_pnl = s * (float(bars.close[end]) * (1 - s * market_cost(end, 1.0)) - t.p0)
     for k in range(first, end + 1):
         until = bars.ts[k + 1] if k + 1 < n else np.inf
         for stamp, rate in conditions.funding:

@@ -13,6 +13,7 @@
 #include "labels.hpp"
 #include "portfolio.hpp"
 #include "replay_engine.hpp"
+#include "static_policies.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -39,9 +40,17 @@ auto numpy(std::vector<T>&& values, std::initializer_list<std::size_t> shape) {
 
 /// The bytes of a vector of structs, for NumPy to view as a structured array.
 template <class T>
-nb::ndarray<nb::numpy, std::uint8_t> bytes_of(const std::vector<T>& rows) {
-    const auto* data = reinterpret_cast<const std::uint8_t*>(rows.data());
-    return numpy(std::vector<std::uint8_t>(data, data + rows.size() * sizeof(T)), {rows.size() * sizeof(T)});
+nb::ndarray<nb::numpy, std::uint8_t> bytes_of(std::vector<T>&& rows) {
+    auto* kept = new std::vector<T>(std::move(rows));
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+    return nb::ndarray<nb::numpy, std::uint8_t>(kept->data(), {kept->size() * sizeof(T)}, owner);
+}
+
+/// The trades and events of each policy, as bytes.
+auto bytes_of_each(std::vector<Replayed>&& all) {
+    std::vector<std::pair<nb::ndarray<nb::numpy, std::uint8_t>, nb::ndarray<nb::numpy, std::uint8_t>>> out;
+    for (auto& each : all) out.emplace_back(bytes_of(std::move(each.trades)), bytes_of(std::move(each.events)));
+    return out;
 }
 
 /// Checked columns of bars, kept alive by Python's references.
@@ -82,7 +91,7 @@ struct VenueTerms {
     Margin margin;
     double coefficient, notional;
     int mode;
-    bool record;
+    bool single, reenter, record;
 
     Terms view() const {
         Terms terms{costs,
@@ -96,6 +105,8 @@ struct VenueTerms {
                     static_cast<std::int64_t>(funding_ts.shape(0)),
                     rejected.shape(0) ? rejected.data() : nullptr,
                     {},
+                    single,
+                    reenter,
                     record};
         for (std::size_t i = 0; i + 2 < ladder.shape(0); i += 3)
             terms.ladder.push_back({ladder.data()[i], ladder.data()[i + 1], ladder.data()[i + 2]});
@@ -376,7 +387,7 @@ NB_MODULE(_native, m) {
             "__init__",
             [](VenueTerms* self, const Costs& costs, int mode, const Bars& detail, std::tuple<double, double> impact,
                Doubles sigma, Doubles volume, std::tuple<double, double, double> margin, Times funding_ts,
-               Doubles funding_rate, Bytes rejected, Doubles ladder, bool record) {
+               Doubles funding_rate, Bytes rejected, Doubles ladder, bool single, bool reenter, bool record) {
                 new (self) VenueTerms{detail,
                                       sigma,
                                       volume,
@@ -389,34 +400,59 @@ NB_MODULE(_native, m) {
                                       std::get<0>(impact),
                                       std::get<1>(impact),
                                       mode,
+                                      single,
+                                      reenter,
                                       record};
             },
             "costs"_a, "mode"_a, "detail"_a, "impact"_a, "sigma"_a, "volume"_a, "margin"_a, "funding_ts"_a,
-            "funding_rate"_a, "rejected"_a, "ladder"_a, "record"_a);
+            "funding_rate"_a, "rejected"_a, "ladder"_a, "single"_a, "reenter"_a, "record"_a);
     m.def(
         "make_labels",
         [](const Bars& bars, Doubles sigma, std::int64_t horizon, Doubles grid, std::uint64_t seed) {
             Labels labels = make_labels(bars.view(), bars.count(), sigma.data(), horizon, copy(grid), seed);
             const std::size_t n = labels.rows.size(), k = grid.shape(0);
-            return std::tuple(bytes_of(labels.rows), numpy(std::move(labels.hit), {n, k}),
+            return std::tuple(bytes_of(std::move(labels.rows)), numpy(std::move(labels.hit), {n, k}),
                               numpy(std::move(labels.reversal), {n, k}), numpy(std::move(labels.reach), {n, k}));
         },
         "bars"_a, "sigma"_a, "horizon"_a, "grid"_a, "seed"_a);
     m.def(
-        "replay_table",
-        [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles target, Doubles trail, std::int64_t horizon,
+        "replay_tables",
+        [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles target, Doubles trail, Doubles multiples,
+           std::int64_t horizon, const VenueTerms& venue) {
+            const auto entries = entries_of(index, side);
+            const Terms terms = venue.view();
+            std::vector<TablePolicy> policies;
+            const double* times = multiples.data();
+            for (std::size_t i = 0; i + 2 < multiples.shape(0); i += 3)
+                policies.push_back({stop.data(), target.data(), trail.shape(0) ? trail.data() : nullptr, times[i],
+                                    times[i + 1], times[i + 2]});
+            std::vector<Replayed> out;
+            {
+                nb::gil_scoped_release release;
+                const Tape tape(bars.view(), bars.count(), horizon, terms);
+                out = replay_each(tape, entries, std::move(policies));
+            }
+            return bytes_of_each(std::move(out));
+        },
+        "bars"_a, "index"_a, "side"_a, "stop"_a, "target"_a, "trail"_a, "multiples"_a, "horizon"_a, "terms"_a);
+    m.def(
+        "replay_parabolic",
+        [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles settings, std::int64_t horizon,
            const VenueTerms& venue) {
             const auto entries = entries_of(index, side);
             const Terms terms = venue.view();
-            Replayed out;
+            std::vector<ParabolicPolicy> policies;
+            for (std::size_t i = 0; i + 1 < settings.shape(0); i += 2)
+                policies.push_back({bars.view(), stop.data(), settings.data()[i], settings.data()[i + 1]});
+            std::vector<Replayed> out;
             {
                 nb::gil_scoped_release release;
-                out = replay_table(bars.view(), bars.count(), entries, {stop.data(), target.data(), trail.data()},
-                                   horizon, terms);
+                const Tape tape(bars.view(), bars.count(), horizon, terms);
+                out = replay_each(tape, entries, std::move(policies));
             }
-            return std::tuple(bytes_of(out.trades), bytes_of(out.events));
+            return bytes_of_each(std::move(out));
         },
-        "bars"_a, "index"_a, "side"_a, "stop"_a, "target"_a, "trail"_a, "horizon"_a, "terms"_a);
+        "bars"_a, "index"_a, "side"_a, "stop"_a, "settings"_a, "horizon"_a, "terms"_a);
     m.def(
         "replay_model",
         [](const Model& model, Graph& graph, const Bars& bars, Times index, Sides side, double equity, double notional,
@@ -431,7 +467,8 @@ NB_MODULE(_native, m) {
                 out = replay_model(model, graph, bars.view(), bars.count(), entries, equity, notional, tick, terms,
                                    variant);
             }
-            return std::tuple(bytes_of(out.replayed.trades), bytes_of(out.replayed.events), bytes_of(out.decisions));
+            return std::tuple(bytes_of(std::move(out.replayed.trades)), bytes_of(std::move(out.replayed.events)),
+                              bytes_of(std::move(out.decisions)));
         },
         "model"_a, "graph"_a, "bars"_a, "index"_a, "side"_a, "equity"_a, "notional"_a, "tick"_a, "terms"_a, "stop"_a,
         "target"_a, "skipped_stop"_a, "skipped_target"_a);
@@ -451,7 +488,7 @@ NB_MODULE(_native, m) {
                 out = Portfolio(books, equity, costs, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)})
                           .run();
             }
-            return std::tuple(bytes_of(out.sizes), bytes_of(out.path));
+            return std::tuple(bytes_of(std::move(out.sizes)), bytes_of(std::move(out.path)));
         },
         "books"_a, "equity"_a, "costs"_a, "limits"_a);
 }

@@ -9,6 +9,7 @@
 //   of a lower timeframe, each of them pessimistic.
 // - Costs: taker fee, slippage and impact on market fills (entry, stop, time), maker fee alone on targets.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -84,13 +85,13 @@ struct Costs {
 
 /// Square-root law of market impact (Almgren et al. 2005; Tóth et al. 2011): the price moves by coefficient * sigma *
 /// sqrt(quantity / volume). sigma (fraction of price) and volume (units of quantity: traded in a bar, or resting in the
-/// book) stand per bar; quantity = notional / price.
+/// book) stand per bar; what was bought for `notional` at the fill is the quantity to its end.
 struct Impact {
     double coefficient = 0.0, notional = 0.0;
     const double *sigma = nullptr, *volume = nullptr;  // null: no impact
 
-    double at(std::int64_t bar, double price, double fraction) const {
-        return sigma ? coefficient * sigma[bar] * std::sqrt(fraction * notional / price / volume[bar]) : 0.0;
+    double at(std::int64_t bar, double entry, double fraction) const {
+        return sigma ? coefficient * sigma[bar] * std::sqrt(fraction * notional / entry / volume[bar]) : 0.0;
     }
 };
 
@@ -115,8 +116,8 @@ struct Margin {
 /// Funding rates of a perpetual per bar: those at its open, and the sum of those inside it (after its open).
 struct FundingRates {
     std::vector<double> at_open, inside;
+    std::vector<std::int64_t> stamped;  // bars with a rate, ascending
 
-    FundingRates() = default;
     FundingRates(const BarColumns& bars, std::int64_t n, const std::int64_t* ts, const double* rate, std::int64_t m) {
         if (m == 0) return;
         at_open.assign(static_cast<std::size_t>(n), 0.0);
@@ -124,10 +125,18 @@ struct FundingRates {
         std::int64_t j = -1;
         for (std::int64_t k = 0; k < m; ++k) {
             while (j + 1 < n && bars.ts[j + 1] <= ts[k]) ++j;
-            if (j >= 0) (bars.ts[j] == ts[k] ? at_open : inside)[static_cast<std::size_t>(j)] += rate[k];
+            if (j < 0) continue;
+            (bars.ts[j] == ts[k] ? at_open : inside)[static_cast<std::size_t>(j)] += rate[k];
+            if (stamped.empty() || stamped.back() != j) stamped.push_back(j);
         }
     }
     explicit operator bool() const { return !at_open.empty(); }
+    /// Calls `pay(bar)` for the stamped bars from first to last.
+    template <class Pay>
+    void each(std::int64_t first, std::int64_t last, Pay pay) const {
+        for (auto j = std::lower_bound(stamped.begin(), stamped.end(), first); j != stamped.end() && *j <= last; ++j)
+            pay(*j);
+    }
 };
 
 /// What a stamp brings per unit: longs pay shorts where the rate is above 0.

@@ -10,11 +10,7 @@ namespace ratchet {
 
 class Ledger {
   public:
-    Ledger(const BarColumns& bars, std::int64_t n, const Terms& terms)
-        : bars_(bars),
-          n_(n),
-          terms_(terms),
-          funding_(bars, n, terms.funding_ts, terms.funding_rate, terms.funding_count) {}
+    explicit Ledger(const Tape& tape) : tape_(tape), terms_(tape.terms), funding_(tape.funding), bars_(tape.bars) {}
 
     void reserve(std::size_t trades) { out_.trades.reserve(trades); }
 
@@ -58,7 +54,7 @@ class Ledger {
     void exit(Running& running, std::int64_t j, const Fill& fill, bool at_open, double fraction) {
         Trade& trade = running.trade;
         const int side = trade.side;
-        const double impact = terms_.impact.at(j, fill.price, fraction);
+        const double impact = terms_.impact.at(j, trade.fill_price, fraction);
         double price = exit_after_costs(fill.price, side, fill.reason, terms_.costs, impact);
         if (fill.reason == ExitReason::liquidation) price -= side * terms_.margin.fee * fill.price;
         const double pnl = fraction * (side * (price - trade.entry_price));
@@ -87,16 +83,16 @@ class Ledger {
         trade.mfe = std::max(0.0, side * (position.best - p0));
         trade.mae = std::max(0.0, side * (p0 - position.worst));
         trade.reached_2r = fill.reason == ExitReason::target && trade.target_r >= 2.0 - 1e-9;
-        look_back(bars_, n_, terms_, funding_, running.last_bar, fill.reason, later, trade);
+        look_back(tape_, running.last_bar, fill.reason, later, trade);
         out_.trades.push_back(trade);
     }
 
     /// Trades and events in the order of the entries.
     Replayed finish() {
-        std::sort(out_.trades.begin(), out_.trades.end(),
-                  [](const auto& a, const auto& b) { return a.entry < b.entry; });
-        std::stable_sort(out_.events.begin(), out_.events.end(),
-                         [](const auto& a, const auto& b) { return a.entry < b.entry; });
+        const auto earlier = [](const auto& a, const auto& b) { return a.entry < b.entry; };
+        auto& [trades, events] = out_;
+        if (!std::is_sorted(trades.begin(), trades.end(), earlier)) std::sort(trades.begin(), trades.end(), earlier);
+        std::stable_sort(events.begin(), events.end(), earlier);
         return std::move(out_);
     }
 
@@ -119,10 +115,10 @@ class Ledger {
         record(running, j, {fraction, bars_.open[j], payment, EventKind::funding, ExitReason::open, at_open});
     }
 
-    const BarColumns bars_;
-    std::int64_t n_;
+    const Tape& tape_;
     const Terms& terms_;
-    FundingRates funding_;
+    const FundingRates& funding_;
+    const BarColumns& bars_;
     Replayed out_;
 };
 

@@ -31,14 +31,15 @@ struct EnginePolicy {
     const View& view;
     double equity, notional, tick;
     const Variant& variant;
+    const double* close;        // per bar
     std::vector<Decided>* log;  // null: not kept
 
-    void open(Position& position, std::int64_t signal) {
+    void open(Position& position, std::int64_t filled) {
         position.quantity = notional / position.entry;
         const double own_target = own(variant.target_distance, position);
         set_first_levels(model, view, position, equity, tick, NaN, NaN, [&](ActionKind kind, const Trace& trace) {
             if (kind == ActionKind::move_stop || std::isnan(own_target))
-                keep(position, kind, trace, NaN, position.entry, signal);
+                keep(position, kind, trace, NaN, position.entry, filled);
         });
         const double own_stop = own(variant.stop_distance, position);
         if (!std::isnan(own_stop)) {
@@ -48,12 +49,12 @@ struct EnginePolicy {
         if (!std::isnan(own_target))
             position.target = std::isfinite(own_target) ? position.entry + position.side * own_target : NaN;
     }
-    void update(Position& position, std::int64_t bar, double close) {
+    void update(Position& position, std::int64_t bar) {
         const double stop = position.stop, target = position.target;
         const bool fixed = !std::isnan(own(variant.target_distance, position));
-        move_levels(model, view, position, close, equity, tick, [&](ActionKind kind, const Trace& trace) {
+        move_levels(model, view, position, close[bar], equity, tick, [&](ActionKind kind, const Trace& trace) {
             if (kind == ActionKind::move_target && fixed) return;
-            keep(position, kind, trace, kind == ActionKind::move_target ? target : stop, close, bar);
+            keep(position, kind, trace, kind == ActionKind::move_target ? target : stop, close[bar], bar + 1);
         });
         if (fixed) position.target = target;
     }
@@ -63,10 +64,10 @@ struct EnginePolicy {
         return distances ? distances[position.id] : NaN;
     }
     void keep(const Position& position, ActionKind kind, const Trace& trace, double before, double price,
-              std::int64_t bar) const {
+              std::int64_t from) const {
         if (!log) return;
         log->push_back({static_cast<std::int64_t>(position.id),
-                        bar + 1,
+                        from,
                         before,
                         price,
                         static_cast<std::uint8_t>(kind),
@@ -90,12 +91,13 @@ inline EngineReplayed replay_model(const Model& whole, Graph& graph, const BarCo
     Model model = whole;
     model.skipped_stop_step = variant.skipped_stop_step;
     model.skipped_target_step = variant.skipped_target_step;
-    Replay replay(bars, n, entries, model.horizon_bars, terms);
+    const Tape tape(bars, n, model.horizon_bars, terms);
+    Replay replay(tape, entries);
     View view;
     view.outputs.assign(graph.output_count(), NaN);
     std::vector<double> features(model.feature_outputs.size());
     std::vector<Decided> log;
-    EnginePolicy policy{model, view, equity, notional, tick, variant, terms.record ? &log : nullptr};
+    EnginePolicy policy{model, view, equity, notional, tick, variant, bars.close, terms.record ? &log : nullptr};
     const std::size_t width = graph.output_count();
     std::vector<double> block(Graph::BLOCK * width);
     for (std::int64_t at = 0; at < n; at += static_cast<std::int64_t>(Graph::BLOCK)) {

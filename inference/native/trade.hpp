@@ -8,7 +8,7 @@
 
 namespace ratchet {
 
-/// One trade; layout mirrored in inference/replay.py. Prices per unit of quantity; p0 = entry price after costs.
+/// One trade; layout mirrored in inference/ledger.py. Prices per unit of quantity; p0 = entry price after costs.
 struct Trade {
     std::int64_t entry, entry_index, exit_index, entry_ts, exit_ts;
     double entry_price, fill_price, exit_price, intended_price, stop_distance, pnl, r;
@@ -18,7 +18,7 @@ struct Trade {
 };
 static_assert(sizeof(Trade) == 21 * 8 + 8);
 
-/// What happened to a trade, in order of time; layout mirrored in inference/replay.py.
+/// What happened to a trade, in order of time; layout mirrored in inference/ledger.py.
 enum class EventKind : std::uint8_t { entry = 0, stop_moved = 1, funding = 2, exit = 3 };
 struct Event {
     std::int64_t entry, index, ts;  // trade (row in entries), bar and its open
@@ -53,12 +53,14 @@ struct Terms {
     std::int64_t funding_count;
     const std::uint8_t* rejected;  // per bar: a protective order sent at its open is refused
     std::vector<Rung> ladder;
-    bool record;  // events too
+    bool single;   // one position at a time: a signal while one is open gives no trade
+    bool reenter;  // then a signal at the close of the exit's bar gives one
+    bool record;   // events too
 };
 
 /// An open trade with its levels.
 struct Running {
-    Position position;
+    Position position;  // its target is that of the whole position; a ladder's rungs are shares of the way there
     Trade trade;
     std::int64_t last_bar;  // of its horizon
     double liquidation;

@@ -91,13 +91,13 @@ def test_a_refused_move_of_the_stop_leaves_the_old_one_in_force() -> None:
 
 
 def test_impact_follows_the_square_root_of_each_part() -> None:
-    """Half the size costs sqrt(1/2) of the impact; targets have none."""
+    """Half the size costs sqrt(1/2) of the impact, whatever the price has become; targets have none."""
     prices = [100.0, 100, 105, 105]
     bars = simple_bars([100.0, 100, 100, 105], prices, [100.0, 100, 100, 105], prices)
     conditions = Conditions(impact=Impact(0.5, 1e4, 0.02, 400.0), ladder=(Rung(1.0, 0.5),))
     (trade,) = replay_levels(bars, LONG, 9.0, 3.0, np.nan, 3, FREE, conditions=conditions)
     entry = 100 * (1 + 0.5 * 0.02 * np.sqrt(100 / 400))
-    rest = 105 * (1 - 0.5 * 0.02 * np.sqrt(0.5 * (1e4 / 105) / 400))
+    rest = 105 * (1 - 0.5 * 0.02 * np.sqrt(0.5 * 100 / 400))  # of 100 units bought
     assert trade["pnl"] == pytest.approx(0.5 * (103 - entry) + 0.5 * (rest - entry))
 
 

@@ -28,7 +28,6 @@ from pipelines.entries import EntryParams, find_entries
 from pipelines.frontier import gaps, point
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
-from pipelines.parabolic import parabolic_stop
 from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
 from pipelines.report_skills import skill_table
 from pipelines.results import closed, equity_curves, write_results
@@ -36,6 +35,7 @@ from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
+from reference_parabolic import parabolic_stop
 
 COSTS = Costs(0.001, 0.0005, 0.002)
 GRIDS = BaselineParams(

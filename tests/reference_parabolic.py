@@ -1,10 +1,10 @@
-"""Wilder's parabolic stop ("New Concepts in Technical Trading Systems", 1978, section II), started by an entry."""
+"""Wilder's parabolic stop ("New Concepts in Technical Trading Systems", 1978, section II) as an obvious loop."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipelines.bootstrap import Floats
+from reference_trades import Floats
 
 MOST_STEPS = 10
 """The acceleration factor grows by one step at each new extreme, to ten of them (Wilder: 0.02 to 0.2)."""
