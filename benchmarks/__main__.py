@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks.measure import Row
 
-MODULES = ("latency", "features_block", "indicators", "replay", "train_loop", "footprint", "ingest")
+MODULES = ("latency", "features_block", "indicators", "replay", "replay_peers", "train_loop", "footprint", "ingest")
 
 
 def number(value: float | None) -> str:

@@ -86,7 +86,8 @@ class Conditions:
     """What a replay takes into account beyond the bars; every part may be absent.
 
     detail: bars of a lower timeframe (or trades, as bars of one price), needed by the mode detail. rejected: per bar,
-    whether the venue refuses protective orders sent at its open. single: one position at a time, so that a signal while
+    whether the venue refuses protective orders sent at its open. touch: a target that is touched is filled, where else
+    price must trade through it. single: one position at a time, so that a signal while
     one is open gives no trade; reenter: a signal at the close of the bar of its exit does.
     """
 
@@ -96,6 +97,7 @@ class Conditions:
     funding: Funding | None = None
     rejected: ArrayLike | None = None
     ladder: Sequence[Rung] = ()
+    touch: bool = False
     single: bool = False
     reenter: bool = True
 
@@ -152,6 +154,7 @@ def _terms(
         np.ascontiguousarray(funding.rate, np.float64) if funding else none,
         rejected,
         check_ladder(conditions.ladder),
+        conditions.touch,
         conditions.single,
         conditions.reenter,
         record,

@@ -88,6 +88,10 @@ def one_trade(
     if first > min(signal + horizon, n - 1):
         return None
     interval = min(np.diff(bars.ts), default=np.inf)
+
+    def reached(price: float, level: float) -> bool:
+        return s * price > s * level or (conditions.touch and price == level)
+
     rejected = np.zeros(n + 1, bool) if conditions.rejected is None else np.append(conditions.rejected, False)
 
     fill = float(bars.open[first])
@@ -151,7 +155,7 @@ def one_trade(
         count = len(t.legs)
         if s * opening <= s * t.protective()[0]:
             take_stop(i, opening, True)
-        while t.remaining and s * opening > s * t.next_target():
+        while t.remaining and reached(opening, t.next_target()):
             take_target(i, opening, True, bar_adverse)
         path = orders(bar, s, mode)
         had_good = False
@@ -161,7 +165,7 @@ def one_trade(
                 take_stop(i, t.protective()[0], False)
             elif step == "good":
                 had_good = True
-                while t.remaining and s * good > s * t.next_target():
+                while t.remaining and reached(good, t.next_target()):
                     take_target(i, t.next_target(), False, bar_adverse)
                     if mode != "adaptive" and t.remaining:
                         path = ["bad", "good"]
@@ -200,9 +204,9 @@ def one_trade(
                 at_open = True
                 t.seen.append(opening)
             stop, target = t.protective()[0], t.next_target()
-            if t.remaining and (s * adverse <= s * stop or s * favourable > s * target):
-                inside = s * opening > s * stop and s * opening <= s * target
-                if inside and s * adverse <= s * stop and s * favourable > s * target:
+            if t.remaining and (s * adverse <= s * stop or reached(favourable, target)):
+                inside = s * opening > s * stop and not reached(opening, target)
+                if inside and s * adverse <= s * stop and reached(favourable, target):
                     t.touched_both = True
                 filled = False
                 inner = conditions.detail

@@ -86,6 +86,7 @@ class Conditions:
     funding: list[tuple[int, float]] = field(default_factory=list)
     rejected: npt.NDArray[np.bool_] | None = None
     ladder: tuple[Rung, ...] = ()
+    touch: bool = False
 
 
 @dataclass(slots=True)

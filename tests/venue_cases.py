@@ -62,6 +62,7 @@ def translated(c: Conditions) -> words.Conditions:
         margin=(c.margin.leverage, c.margin.maintenance, c.margin.fee) if c.margin else None,
         funding=list(zip(c.funding.ts.tolist(), c.funding.rate.tolist(), strict=True)) if c.funding else [],
         rejected=c.rejected,
+        touch=c.touch,
         ladder=tuple(words.Rung(r.target, r.fraction, r.stop_r) for r in c.ladder),
     )
 
@@ -79,6 +80,7 @@ def drawn_conditions(
         funding=Funding(stamps, rng.normal(0, 1e-3, len(stamps))) if "funding" in on else None,
         rejected=rng.random(N) < 0.3 if "rejected" in on else None,
         ladder=ladder,
+        touch="touch" in on,
     )
 
 

@@ -91,7 +91,7 @@ struct VenueTerms {
     Margin margin;
     double coefficient, notional;
     int mode;
-    bool single, reenter, record;
+    bool touch, single, reenter, record;
 
     Terms view() const {
         Terms terms{costs,
@@ -105,6 +105,7 @@ struct VenueTerms {
                     static_cast<std::int64_t>(funding_ts.shape(0)),
                     rejected.shape(0) ? rejected.data() : nullptr,
                     {},
+                    touch,
                     single,
                     reenter,
                     record};
@@ -387,7 +388,8 @@ NB_MODULE(_native, m) {
             "__init__",
             [](VenueTerms* self, const Costs& costs, int mode, const Bars& detail, std::tuple<double, double> impact,
                Doubles sigma, Doubles volume, std::tuple<double, double, double> margin, Times funding_ts,
-               Doubles funding_rate, Bytes rejected, Doubles ladder, bool single, bool reenter, bool record) {
+               Doubles funding_rate, Bytes rejected, Doubles ladder, bool touch, bool single, bool reenter,
+               bool record) {
                 new (self) VenueTerms{detail,
                                       sigma,
                                       volume,
@@ -400,12 +402,13 @@ NB_MODULE(_native, m) {
                                       std::get<0>(impact),
                                       std::get<1>(impact),
                                       mode,
+                                      touch,
                                       single,
                                       reenter,
                                       record};
             },
             "costs"_a, "mode"_a, "detail"_a, "impact"_a, "sigma"_a, "volume"_a, "margin"_a, "funding_ts"_a,
-            "funding_rate"_a, "rejected"_a, "ladder"_a, "single"_a, "reenter"_a, "record"_a);
+            "funding_rate"_a, "rejected"_a, "ladder"_a, "touch"_a, "single"_a, "reenter"_a, "record"_a);
     m.def(
         "make_labels",
         [](const Bars& bars, Doubles sigma, std::int64_t horizon, Doubles grid, std::uint64_t seed) {

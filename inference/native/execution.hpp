@@ -1,5 +1,6 @@
 // What the bars do to one trade under the venue's terms: from its entry, bar by bar, to its exit.
 #pragma once
+#include <cmath>
 #include <cstdint>
 
 #include "ledger.hpp"
@@ -136,10 +137,11 @@ class Execution {
     /// The next target in force: the position's, or the ladder's next rung on the way there.
     double target_of(const Running& running) const {
         const Position& position = running.position;
-        if (running.unprotected) return NaN;
-        if (ladder_.empty()) return position.target;
-        if (running.rung == ladder_.size()) return NaN;
-        return position.entry + ladder_[running.rung].target * (position.target - position.entry);
+        if (running.unprotected || (!ladder_.empty() && running.rung == ladder_.size())) return NaN;
+        const double way = position.target - position.entry;
+        const double level = ladder_.empty() ? position.target : position.entry + ladder_[running.rung].target * way;
+        // what touches a level trades through the number before it
+        return tape_.terms.touch ? std::nextafter(level, position.entry) : level;
     }
     static bool liquidates_first(const Running& running) {
         const double stop = running.unprotected ? NaN : running.position.stop;

@@ -1,10 +1,12 @@
 """Runs backtesting.py on the entries and levels of a case (npz), one position at a time, with its own environment.
 
 usage: run_backtesting.py CASE RESULT. CASE: open, high, low, close; signal, side; stop, target (levels, NaN: none);
-trail (distance per bar). RESULT: entry_bar, exit_bar, entry_price, exit_price, tag (row of the entry).
+trail (distance per bar). RESULT: entry_bar, exit_bar, entry_price, exit_price, tag (row of the entry),
+seconds (of the run).
 """
 
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -13,6 +15,7 @@ from backtesting import Backtest, Strategy
 
 case = dict(np.load(sys.argv[1]))  # read once: an npz decompresses at each access
 high, low = case["high"], case["low"]
+trails = not np.isnan(case["trail"]).all()
 rows = {int(signal): row for row, signal in enumerate(case["signal"])}
 
 
@@ -22,7 +25,7 @@ class Replayed(Strategy):
 
     def next(self):
         bar = len(self.data) - 1
-        for trade in self.trades:  # a trail moved by hand at each close, as this package's users do
+        for trade in self.trades if trails else ():  # moved by hand at each close, as this package's users do
             side = 1 if trade.is_long else -1
             if trade.entry_bar == bar:
                 self.best = trade.entry_price
@@ -41,6 +44,10 @@ frame = pd.DataFrame({name.capitalize(): case[name] for name in ("open", "high",
 frame.index = pd.date_range("2022-01-01", periods=len(frame), freq="min")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    trades = Backtest(frame, Replayed, cash=1e12, hedging=True).run()["_trades"]
+    backtest = Backtest(frame, Replayed, cash=1e12, hedging=True)
+    start = time.perf_counter()
+    trades = backtest.run()["_trades"]
+    seconds = time.perf_counter() - start
 columns = {"entry_bar": "EntryBar", "exit_bar": "ExitBar", "entry_price": "EntryPrice", "exit_price": "ExitPrice"}
-np.savez(sys.argv[2], tag=trades["Tag"].to_numpy(int), **{k: trades[v].to_numpy() for k, v in columns.items()})
+found = {k: trades[v].to_numpy() for k, v in columns.items()}
+np.savez(sys.argv[2], tag=trades["Tag"].to_numpy(int), seconds=seconds, **found)

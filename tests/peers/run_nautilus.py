@@ -4,6 +4,7 @@ usage: run_nautilus.py CASE RESULT. As run_backtesting.py, without a trail; `ada
 """
 
 import sys
+import time
 
 import numpy as np
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
@@ -65,11 +66,14 @@ bars = [
 engine.add_data(bars)
 strategy = Replayed()
 engine.add_strategy(strategy)
+start = time.perf_counter()
 engine.run()
+seconds = time.perf_counter() - start
 closed = sorted(engine.cache.positions_closed(), key=lambda p: p.ts_opened)
 entered = np.array([p.ts_opened // MINUTE for p in closed])  # a fill at the close of bar i carries i + 1
 np.savez(
     sys.argv[2],
+    seconds=seconds,
     tag=np.array([rows[int(bar) - 1] for bar in entered]),
     entry_bar=entered,
     exit_bar=np.array([p.ts_closed // MINUTE for p in closed]) - 1,
