@@ -197,16 +197,14 @@ class GatedReadings final : public Node {
     explicit GatedReadings(const std::vector<double>& parameters) : kernel_(parameters) { add_reading(parameters); }
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
-        const Inputs<Kernel::ARITY> inputs(in);
-        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = true;
-        for (std::size_t i = 0; i < n; ++i) {
-            const bool ready = (clean || inputs.present(i)) && inputs.update(kernel_, i);
-            for (std::size_t r = 0; r < readings_.size(); ++r) {
-                const double value = ready ? finite_or_nan(kernel_.read(readings_[r])) : NaN;
-                out[r]->buffer[i] = value;
-                out[r]->clean &= std::isfinite(value);
-            }
+        if (n == 1) {
+            in_turn(kernel_, in, out, 1, clean);
+        } else {  // as in Gated
+            Kernel local = std::move(kernel_);
+            in_turn(local, in, out, n, clean);
+            kernel_ = std::move(local);
         }
+        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = settle(out[r]->buffer, n);
     }
     void add_reading(const std::vector<double>& parameters) override {
         readings_.push_back(typename Kernel::Reading(parameters));
@@ -215,6 +213,14 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
+    void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, bool clean) const {
+        const Inputs<Kernel::ARITY> inputs(in);
+        for (std::size_t i = 0; i < n; ++i) {
+            const bool ready = (clean || inputs.present(i)) && inputs.update(kernel, i);
+            for (std::size_t r = 0; r < readings_.size(); ++r)
+                out[r]->buffer[i] = ready ? kernel.read(readings_[r]) : NaN;
+        }
+    }
     Kernel kernel_;
     std::vector<typename Kernel::Reading> readings_;
 };
