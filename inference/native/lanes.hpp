@@ -23,6 +23,9 @@ RATCHET_INLINE Four all(double x) { return Four{} + x; }
 /// first, first + 1, first + 2, first + 3
 RATCHET_INLINE Four count_from(double first) { return first + Four{0.0, 1.0, 2.0, 3.0}; }
 
+RATCHET_INLINE Four absolute(const Four& x) { return x < 0.0 ? -x : x; }
+RATCHET_INLINE Four one_where(const Flags& flags) { return flags ? all(1.0) : Four{}; }
+
 struct Larger {
     template <class T>
     RATCHET_INLINE T operator()(const T& a, const T& b) const {
@@ -42,15 +45,12 @@ struct Plus {
     }
 };
 
-/// The four folded into one, halves first.
+/// The four folded into one, halves first; in vectors to the end, for a choice between two numbers may be a branch.
 template <class Fold>
 RATCHET_INLINE double folded(const Four& x, Fold fold) {
     typedef double Two __attribute__((vector_size(16)));
-    Two c, d;
-    std::memcpy(&c, &x, sizeof c);
-    std::memcpy(&d, reinterpret_cast<const char*>(&x) + sizeof c, sizeof d);
-    const Two two = fold(c, d);
-    return fold(two[0], two[1]);
+    const Two half = fold(Two{x[0], x[1]}, Two{x[2], x[3]});
+    return fold(half, Two{half[1], half[0]})[0];
 }
 
 }  // namespace ratchet
