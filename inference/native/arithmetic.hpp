@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 
+#include "exponential.hpp"
 #include "kernel.hpp"
 #include "logarithm.hpp"
 
@@ -21,30 +22,31 @@ namespace ratchet {
         void state(A&) {}                                            \
     };
 
-RATCHET_STATELESS(Add, "add", "a + b", 2, double update(double a, double b) { return a + b; })
-RATCHET_STATELESS(Subtract, "subtract", "a - b", 2, double update(double a, double b) { return a - b; })
-RATCHET_STATELESS(Multiply, "multiply", "a * b", 2, double update(double a, double b) { return a * b; })
+RATCHET_STATELESS(Add, "add", "a + b", 2, double update(double a, double b) const { return a + b; })
+RATCHET_STATELESS(Subtract, "subtract", "a - b", 2, double update(double a, double b) const { return a - b; })
+RATCHET_STATELESS(Multiply, "multiply", "a * b", 2, double update(double a, double b) const { return a * b; })
 RATCHET_STATELESS(
-    Divide, "divide", "a / b (missing where b is 0)", 2, double update(double a, double b) { return a / b; })
+    Divide, "divide", "a / b (missing where b is 0)", 2, double update(double a, double b) const { return a / b; })
 RATCHET_STATELESS(
-    Minimum, "minimum", "the smaller of a and b", 2, double update(double a, double b) { return std::min(a, b); })
+    Minimum, "minimum", "the smaller of a and b", 2, double update(double a, double b) const { return std::min(a, b); })
 RATCHET_STATELESS(
-    Maximum, "maximum", "the larger of a and b", 2, double update(double a, double b) { return std::max(a, b); })
+    Maximum, "maximum", "the larger of a and b", 2, double update(double a, double b) const { return std::max(a, b); })
 RATCHET_STATELESS(
-    Less, "less", "1 where a < b, else 0", 2, double update(double a, double b) { return a < b ? 1.0 : 0.0; })
+    Less, "less", "1 where a < b, else 0", 2, double update(double a, double b) const { return a < b ? 1.0 : 0.0; })
 RATCHET_STATELESS(
     LessEqual, "less_equal", "1 where a <= b, else 0", 2,
-    double update(double a, double b) { return a <= b ? 1.0 : 0.0; })
-RATCHET_STATELESS(Negate, "negate", "-a", 1, double update(double a) { return -a; })
-RATCHET_STATELESS(Absolute, "absolute", "|a|", 1, double update(double a) { return std::abs(a); })
+    double update(double a, double b) const { return a <= b ? 1.0 : 0.0; })
+RATCHET_STATELESS(Negate, "negate", "-a", 1, double update(double a) const { return -a; })
+RATCHET_STATELESS(Absolute, "absolute", "|a|", 1, double update(double a) const { return std::abs(a); })
 RATCHET_STATELESS(
-    Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) { return natural_log(a); })
-RATCHET_STATELESS(Exponential, "exp", "e^a", 1, double update(double a) { return std::exp(a); })
+    Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) const { return natural_log(a); })
+RATCHET_STATELESS(Exponential, "exp", "e^a", 1, double update(double a) const { return natural_exp(a); })
 RATCHET_STATELESS(
-    SquareRoot, "sqrt", "square root of a (missing where a < 0)", 1, double update(double a) { return std::sqrt(a); })
+    SquareRoot, "sqrt", "square root of a (missing where a < 0)", 1,
+    double update(double a) const { return std::sqrt(a); })
 RATCHET_STATELESS(
     Where, "where", "a where the condition is not 0, else b", 3,
-    double update(double condition, double a, double b) { return condition != 0.0 ? a : b; })
+    double update(double condition, double a, double b) const { return condition != 0.0 ? a : b; })
 #undef RATCHET_STATELESS
 
 struct Constant {
@@ -55,7 +57,7 @@ struct Constant {
     static Settings examples() { return {{0.0}, {-2.5}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
     explicit Constant(const std::vector<double>& p) : value(p[0]) {}
-    double update() { return value; }
+    double update() const { return value; }
     template <class A>
     void state(A&) {}
     double value;
@@ -70,7 +72,7 @@ struct Ratio {
     static Settings examples() { return {{0.0}, {50.0}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
     explicit Ratio(const std::vector<double>& p) : otherwise(p[0]) {}
-    double update(double a, double b) { return b != 0.0 ? a / b : otherwise; }
+    double update(double a, double b) const { return b != 0.0 ? a / b : otherwise; }
     template <class A>
     void state(A&) {}
     double otherwise;

@@ -7,14 +7,23 @@
 
 namespace ratchet {
 
-/// The last seven values of a signal, newest first, and Ehlers' Hilbert transform of it: a quarter of a cycle later.
+/// The last eight values of a signal.
+struct History {
+    std::array<double, 8> values{};
+    std::uint32_t at = 0;
+
+    void push(double x) { values[++at % 8] = x; }
+    /// The value so many before the newest.
+    double operator[](std::uint32_t before) const { return values[(at - before) % 8]; }
+};
+
+/// Ehlers' Hilbert transform of a signal: a quarter of a cycle later.
 struct HilbertTransform {
-    std::array<double, 7> last{};
+    History last;
 
     double push(double x, double gain) {
-        std::copy_backward(last.begin(), last.end() - 1, last.end());
-        last[0] = x;
-        return (0.0962 * (last[0] - last[6]) + 0.5769 * (last[2] - last[4])) * gain;
+        last.push(x);
+        return (0.0962 * (x - last[6]) + 0.5769 * (last[2] - last[4])) * gain;
     }
 };
 
@@ -35,8 +44,7 @@ struct DominantCycle {
 
     explicit DominantCycle(const std::vector<double>&) {}
     bool update(double x) {
-        std::copy_backward(price.begin(), price.end() - 1, price.end());
-        price[0] = std::clamp(x, -1e100, 1e100);
+        price.push(std::clamp(x, -1e100, 1e100));
         if (count <= READY) ++count;
         if (count <= FIRST) return false;
         const double smooth = (4.0 * price[0] + 3.0 * price[1] + 2.0 * price[2] + price[3]) * 0.1;
@@ -69,7 +77,7 @@ struct DominantCycle {
   private:
     static constexpr double TURN = 6.28318530717958647693;
     int count = 0;
-    std::array<double, 4> price{};
+    History price;
     HilbertTransform detrender, quadrature_of, in_phase_ahead, quadrature_ahead;
     double i_before = 0.0, q_before = 0.0, real = 0.0, imaginary = 0.0, period = 0.0, smooth_period = 0.0;
     double in_phase = 0.0, quadrature = 0.0;

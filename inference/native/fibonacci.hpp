@@ -1,6 +1,7 @@
 // Golden-ratio points of the zigzag's legs in price and time. (high, low, threshold) as for the zigzag are logarithms;
 // levels are prices.
 #pragma once
+#include "lanes.hpp"
 #include "patterns.hpp"
 
 namespace ratchet {
@@ -23,13 +24,13 @@ struct FibonacciCluster {
 
     using Reading = Output;
 
-    explicit FibonacciCluster(const std::vector<double>& p) : tolerance(p[0]), reach(p[1]), zigzag({0.0}) {}
+    explicit FibonacciCluster(const std::vector<double>& p) : tolerance(p[0]), reach(p[1]) {}
     bool update(double high, double low, double threshold) {
-        if (turns(zigzag, high, low, threshold)) {
+        if (turning.turns(high, low, threshold)) {
             unit = threshold;
             lay();
             find();
-        } else if (zigzag.extreme_at == zigzag.now) {
+        } else if (turning.zigzag.extreme_at == turning.zigzag.now) {
             find();
         }
         return true;
@@ -37,15 +38,16 @@ struct FibonacciCluster {
     double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
-        archive(zigzag), archive(unit), archive(levels), archive(neighbours), archive(figures);
+        archive(turning), archive(unit), archive(levels), archive(neighbours), archive(figures);
     }
 
   private:
     static constexpr std::array<double, 6> RATIOS{0.382, 0.5, 0.618, 1.272, 1.618, 2.618};
     static constexpr std::size_t LEGS = 4, COUNT = LEGS * RATIOS.size();
-    bool near(double a, double b) const { return std::abs(a - b) <= tolerance * unit * b; }
+    static_assert(COUNT % FOUR == 0);
+
     void lay() {
-        const auto prices = turning_prices(zigzag);
+        const auto& prices = turning.prices;
         // a leg without length stands for one from before the data, and has no levels
         for (std::size_t leg = 0, i = 0; leg < LEGS; ++leg) {
             const double end = prices[leg], start = prices[leg + 1];
@@ -54,29 +56,46 @@ struct FibonacciCluster {
                               : ratio < 1.0 ? end - ratio * (end - start)
                                             : start + ratio * (end - start);
         }
-        for (std::size_t i = 0; i < COUNT; ++i) {
-            double count = 0.0;  // itself too
-            for (double level : levels) count += near(level, levels[i]) ? 1.0 : 0.0;
-            neighbours[i] = count;
+        count_neighbours(levels.data(), tolerance * unit, neighbours.data());
+    }
+    /// For each level how many are within `share` of it, itself too.
+    RATCHET_CLONES static void count_neighbours(const double* levels, double share, double* neighbours) {
+        for (std::size_t i = 0; i < COUNT; i += FOUR) {
+            const Four own = load(levels + i), width = share * own;
+            Four count{};
+            for (std::size_t j = 0; j < COUNT; ++j) count += one_where(absolute(all(levels[j]) - own) <= width);
+            store(neighbours + i, count);
         }
     }
     void find() {
-        const double price = price_of(zigzag.extreme), way = zigzag.direction, limit = reach * unit * price;
-        double at_extreme = 0.0, best = 0.0;
-        for (double level : levels) at_extreme += near(level, price) ? 1.0 : 0.0;
-        std::size_t found = COUNT;
-        for (std::size_t i = 0; i < COUNT; ++i) {  // most neighbours first, then the nearer; without branches
-            const double ahead = way * (levels[i] - price);
-            const bool candidate = (ahead > 0.0) & (ahead <= limit) & (levels[i] > 0.0);
-            const double score = candidate ? neighbours[i] - 0.5 * ahead / limit : 0.0;
-            found = score > best ? i : found;
-            best = std::max(best, score);
-        }
-        figures = {at_extreme / static_cast<double>(COUNT), found < COUNT ? levels[found] : price + way * limit,
+        const double price = price_of(turning.zigzag.extreme), way = turning.zigzag.direction;
+        const double limit = reach * unit * price;
+        const auto [near, best] = ahead(levels.data(), neighbours.data(), price, way, limit, tolerance * unit * price);
+        const auto found = static_cast<std::size_t>(best);
+        figures = {near / static_cast<double>(COUNT), found < COUNT ? levels[found] : price + way * limit,
                    found < COUNT ? neighbours[found] / static_cast<double>(COUNT) : 0.0};
     }
+    struct Ahead {
+        double near, best;  // how many levels are within `width` of the price; which is the best ahead, COUNT if none
+    };
+    /// Most neighbours first, then the nearer: half a neighbour is more than any nearness.
+    RATCHET_CLONES static Ahead ahead(const double* levels, const double* neighbours, double price, double way,
+                                      double limit, double width) {
+        const double per_limit = limit > 0.0 ? 0.5 / limit : 0.0;
+        Four near{}, best{}, place = all(COUNT);
+        for (std::size_t i = 0; i < COUNT; i += FOUR) {
+            const Four level = load(levels + i), gap = level - price, distance = way * gap;
+            near += one_where(absolute(gap) <= width);
+            const Flags candidate = (distance > 0.0) & (distance <= limit) & (level > 0.0);
+            const Four score = candidate ? load(neighbours + i) - distance * per_limit : Four{};
+            place = score > best ? count_from(static_cast<double>(i)) : place;
+            best = Larger()(best, score);
+        }
+        const double most = folded(best, Larger());
+        return {folded(near, Plus()), folded(best == most ? place : all(COUNT), Smaller())};
+    }
     double tolerance, reach;
-    Zigzag zigzag;
+    TurningPrices turning;
     double unit = 0.0;
     std::array<double, COUNT> levels{}, neighbours{};
     std::array<double, 3> figures{};
@@ -94,9 +113,9 @@ struct FibonacciTime {
     static Settings examples() { return {{0.1}, {0.5}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
 
-    explicit FibonacciTime(const std::vector<double>& p) : tolerance(p[0]), zigzag({0.0}) {}
+    explicit FibonacciTime(const std::vector<double>& p) : tolerance(p[0]) {}
     double update(double high, double low, double threshold) {
-        if (turns(zigzag, high, low, threshold) && zigzag.now > 0) {
+        if (zigzag.turns(high, low, threshold) && zigzag.now > 0) {
             lengths = {zigzag.point_at - latest, lengths[0]};
             latest = zigzag.point_at;
         }
@@ -115,7 +134,7 @@ struct FibonacciTime {
 
   private:
     double tolerance;
-    Zigzag zigzag;
+    Zigzag zigzag{{}};
     std::int64_t latest = 0;
     std::array<std::int64_t, 2> lengths{};
 };

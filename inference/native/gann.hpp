@@ -20,8 +20,8 @@ struct SquareOfNine {
 
     explicit SquareOfNine(const std::vector<double>&) {}
     bool update(double price, double spacing) {
-        const double exponent = std::ceil(std::log10(spacing * spacing / price * (1.0 - ROUNDING)));
-        scale = std::pow(10.0, exponent);
+        const double least = spacing * spacing / price * (1.0 - ROUNDING);
+        if (!(least > above && least < below)) rescale(least);
         turns = std::floor(2.0 * std::sqrt(price / scale) * (1.0 + ROUNDING));
         return true;
     }
@@ -31,8 +31,19 @@ struct SquareOfNine {
     }
     template <class A>
     void state(A&) {}
+
+  private:
     static constexpr double ROUNDING = 1e-12;  // 6.25 is itself a level
-    double scale = 1.0, turns = 0.0;           // quarter turns from the square's middle
+
+    /// The smallest power of ten that is not below `least`; it stays what it is for all others well between it and a
+    /// tenth of it.
+    void rescale(double least) {
+        scale = std::pow(10.0, std::ceil(std::log10(least)));
+        above = 0.1 * scale * (1.0 + ROUNDING);
+        below = scale * (1.0 - ROUNDING);
+    }
+    double scale = 1.0, turns = 0.0;  // quarter turns from the square's middle
+    double above = 1.0, below = 0.0;  // where the scale is known: at first nowhere
 };
 
 inline std::vector<KernelInfo> gann_kernels() { return {entry<SquareOfNine>()}; }

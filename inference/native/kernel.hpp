@@ -3,13 +3,15 @@
 // A kernel is a small struct: parameters in, `update(inputs...)` per bar, `state(archive)`. It never sees a non-finite
 // number: the gate (`Gated`) is the one place with the NaN rule. A bar on which any input is missing gives NaN and
 // leaves the state as it was; a result that is not finite (or not ready: NaN) leaves as NaN. So state is always finite.
-// Blocks and single bars run the same `update`, hence batch equals stream to the bit.
+// Blocks and single bars run the same `update`, hence batch equals stream to the bit. Where steps of one bar would wait
+// for each other, a kernel has a `run` of many bars in its place, which single bars run too.
 //
 // A kernel of which several numbers can be told has a `Reading`: `update` says whether it is ready and `read(reading)`
 // tells one of them. Nodes of a graph that differ in their last parameter alone, the reading, share one state.
 #pragma once
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -68,9 +70,28 @@ struct KernelInfo {
 
 inline bool finite(double value) { return std::abs(value) <= std::numeric_limits<double>::max(); }
 inline double finite_or_nan(double value) { return finite(value) ? value : NaN; }
+/// Not 0 where a value is not finite: x - x is 0 but for infinities and NaN. Cheaper than a comparison, in vectors too.
+inline std::uint64_t oddness(double value) { return std::bit_cast<std::uint64_t>(value - value); }
+
+/// Makes what is not finite NaN. Returns whether there was nothing of the kind.
+RATCHET_CLONES inline bool settle(double* values, std::size_t n) {
+    std::uint64_t odd = 0;
+    for (std::size_t i = 0; i < n; ++i) odd |= oddness(values[i]);
+    if (odd == 0) return true;
+    for (std::size_t i = 0; i < n; ++i) values[i] = finite_or_nan(values[i]);
+    return false;
+}
 
 template <class Kernel>
 concept HasReadings = requires { typename Kernel::Reading; };
+/// Whether a kernel is a function of the present bar alone: its update changes nothing.
+template <class Kernel>
+concept Stateless =
+    requires(const Kernel kernel) { []<class... A>(double (Kernel::*)(A...) const) {}(&Kernel::update); };
+/// Whether a kernel runs a stretch of bars at once: `run(inputs..., out, n)` in place of `update`. What it gives must
+/// not depend on how bars are cut into stretches.
+template <class Kernel>
+concept HasRun = requires { &Kernel::run; };
 
 /// The inputs of a kernel over a block.
 template <int Arity>
@@ -87,11 +108,19 @@ struct Inputs {
     auto update(Kernel& kernel, std::size_t i) const {
         return call(kernel, i, std::make_index_sequence<Arity>{});
     }
+    template <class Kernel>
+    void run(Kernel& kernel, std::size_t i, double* out, std::size_t n) const {
+        run_from(kernel, i, out, n, std::make_index_sequence<Arity>{});
+    }
 
   private:
     template <class Kernel, std::size_t... A>
     auto call(Kernel& kernel, std::size_t i, std::index_sequence<A...>) const {
         return kernel.update(columns[A][i]...);
+    }
+    template <class Kernel, std::size_t... A>
+    void run_from(Kernel& kernel, std::size_t i, double* out, std::size_t n, std::index_sequence<A...>) const {
+        kernel.run(columns[A] + i..., out + i, n);
     }
 };
 
@@ -102,10 +131,12 @@ class Gated final : public Node {
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
         double* to = out[0]->buffer;
-        if (n == 1) {
+        if constexpr (HasRun<Kernel>) {
+            out[0]->clean = in_stretches(in, to, n, clean);
+        } else if (n == 1) {
             out[0]->clean = in_turn(kernel_, in, to, 1, clean);
-        } else if constexpr (std::is_empty_v<Kernel>) {
-            out[0]->clean = clean ? side_by_side<true>(in, to, n) : side_by_side<false>(in, to, n);
+        } else if constexpr (Stateless<Kernel>) {
+            out[0]->clean = clean ? side_by_side<true>(kernel_, in, to, n) : side_by_side<false>(kernel_, in, to, n);
         } else {  // a local can stay in registers all along
             Kernel local = std::move(kernel_);
             out[0]->clean = in_turn(local, in, to, n, clean);
@@ -127,19 +158,34 @@ class Gated final : public Node {
         }
         return all;
     }
+    /// Each stretch of bars without a missing input at once.
+    bool in_stretches(const double* const* in, double* out, std::size_t n, bool clean) {
+        const Inputs<Kernel::ARITY> inputs(in);
+        for (std::size_t i = 0, end = 0; i < n; i = end) {
+            const bool present = clean || inputs.present(i);
+            end = clean ? n : i + 1;
+            while (end < n && inputs.present(end) == present) ++end;
+            if (present)
+                inputs.run(kernel_, i, out, end - i);
+            else
+                std::fill(out + i, out + end, NaN);
+        }
+        if (n > 1) return settle(out, n);
+        *out = finite_or_nan(*out);
+        return finite(*out);
+    }
     /// Bars in any order, of a kernel without state: several at a time, without a branch.
     template <bool CLEAN>
-    RATCHET_CLONES static bool side_by_side(const double* const* in, double* __restrict out, std::size_t n) {
-        Kernel kernel{{}};
+    RATCHET_CLONES static bool side_by_side(Kernel kernel, const double* const* in, double* __restrict out,
+                                            std::size_t n) {
         const Inputs<Kernel::ARITY> inputs(in);
-        std::int64_t missing = 0;
+        std::uint64_t odd = 0;
         for (std::size_t i = 0; i < n; ++i) {
-            const double value = inputs.update(kernel, i);
-            const bool good = finite(value) & (CLEAN || inputs.present(i));
-            out[i] = good ? value : NaN;
-            missing |= good ? 0 : 1;
+            const double value = CLEAN || inputs.present(i) ? inputs.update(kernel, i) : NaN;
+            odd |= oddness(value);
+            out[i] = value;
         }
-        return missing == 0;
+        return odd == 0 || settle(out, n);
     }
     Kernel kernel_;
 };
@@ -151,16 +197,14 @@ class GatedReadings final : public Node {
     explicit GatedReadings(const std::vector<double>& parameters) : kernel_(parameters) { add_reading(parameters); }
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
-        const Inputs<Kernel::ARITY> inputs(in);
-        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = true;
-        for (std::size_t i = 0; i < n; ++i) {
-            const bool ready = (clean || inputs.present(i)) && inputs.update(kernel_, i);
-            for (std::size_t r = 0; r < readings_.size(); ++r) {
-                const double value = ready ? finite_or_nan(kernel_.read(readings_[r])) : NaN;
-                out[r]->buffer[i] = value;
-                out[r]->clean &= std::isfinite(value);
-            }
+        if (n == 1) {
+            in_turn(kernel_, in, out, 1, clean);
+        } else {  // as in Gated
+            Kernel local = std::move(kernel_);
+            in_turn(local, in, out, n, clean);
+            kernel_ = std::move(local);
         }
+        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = settle(out[r]->buffer, n);
     }
     void add_reading(const std::vector<double>& parameters) override {
         readings_.push_back(typename Kernel::Reading(parameters));
@@ -169,6 +213,14 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
+    void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, bool clean) const {
+        const Inputs<Kernel::ARITY> inputs(in);
+        for (std::size_t i = 0; i < n; ++i) {
+            const bool ready = (clean || inputs.present(i)) && inputs.update(kernel, i);
+            for (std::size_t r = 0; r < readings_.size(); ++r)
+                out[r]->buffer[i] = ready ? kernel.read(readings_[r]) : NaN;
+        }
+    }
     Kernel kernel_;
     std::vector<typename Kernel::Reading> readings_;
 };
@@ -201,6 +253,8 @@ struct Ring {
 
     explicit Ring(std::size_t size) : items(size, 0.0) {}
     bool full() const { return filled == items.size(); }
+    /// How many must come before the one that fills it.
+    std::size_t unready() const { return full() ? 0 : items.size() - 1 - filled; }
     /// Puts x in; returns what it replaces (0 while filling).
     double push(double x) {
         double old = items[at];
@@ -208,6 +262,15 @@ struct Ring {
         at = at + 1 == items.size() ? 0 : at + 1;
         filled += filled < items.size();
         return old;
+    }
+    /// How many may come before the present turn is over.
+    std::size_t room() const { return items.size() - at; }
+    /// Puts n <= room() in. Returns whether the turn is over.
+    bool put(const double* x, std::size_t n) {
+        std::copy_n(x, n, items.data() + at);
+        filled = static_cast<std::uint32_t>(std::min(items.size(), filled + n));
+        at = n == room() ? 0 : at + static_cast<std::uint32_t>(n);
+        return at == 0;
     }
     template <class A>
     void state(A& archive) {

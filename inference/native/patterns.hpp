@@ -2,25 +2,31 @@
 // zigzag are logarithms; ratios and levels are in prices, as published. Figures change when a turning point is
 // confirmed.
 #pragma once
+#include "exponential.hpp"
 #include "levels.hpp"
 
 namespace ratchet {
 
-/// Feeds one bar; whether a turning point was confirmed on it (or it is the first bar).
-inline bool turns(Zigzag& zigzag, double high, double low, double threshold) {
-    const double before = zigzag.direction;
-    zigzag.update(high, low, threshold);
-    return zigzag.now == 0 || zigzag.direction != before;
-}
-
 /// A price from its logarithm; finite for any, so that no state is ever without a number.
-inline double price_of(double logarithm) { return std::exp(std::clamp(logarithm, -300.0, 300.0)); }
+inline double price_of(double logarithm) { return natural_exp(std::clamp(logarithm, -300.0, 300.0)); }
 
-inline std::array<double, 5> turning_prices(const Zigzag& zigzag) {
-    std::array<double, 5> prices;
-    std::transform(zigzag.points.begin(), zigzag.points.end(), prices.begin(), price_of);
-    return prices;
-}
+/// The zigzag with its turning points as prices, the latest first.
+struct TurningPrices {
+    Zigzag zigzag{{}};
+    std::array<double, 5> prices{};
+
+    bool turns(double high, double low, double threshold) {
+        if (!zigzag.turns(high, low, threshold)) return false;
+        std::move_backward(prices.begin(), prices.end() - 1, prices.end());
+        prices[0] = price_of(zigzag.points[0]);
+        if (zigzag.now == 0) prices.fill(prices[0]);
+        return true;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(zigzag), archive(prices);
+    }
+};
 
 /// Ranges of AB / XA (b), BC / AB (c) and CD / BC (projection), and the AD / XA at which the pattern completes.
 struct HarmonicPattern {
@@ -52,15 +58,15 @@ struct Harmonic {
 
     using Reading = Output;
 
-    explicit Harmonic(const std::vector<double>& p) : tolerance(p[0]), zigzag({0.0}) {}
+    explicit Harmonic(const std::vector<double>& p) : tolerance(p[0]) {}
     bool update(double high, double low, double threshold) {
-        if (turns(zigzag, high, low, threshold)) measure();
+        if (turning.turns(high, low, threshold)) measure();
         return true;
     }
     double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
-        archive(zigzag), archive(figures);
+        archive(turning), archive(figures);
     }
 
   private:
@@ -71,7 +77,7 @@ struct Harmonic {
     double fit(double squares) const { return std::exp(-0.5 * squares / (tolerance * tolerance)); }
     /// Of the turning points w X A B C (prices): w X A B was forecast so far, and C was to be its D.
     void measure() {
-        const auto [c, b, a, x, w] = turning_prices(zigzag);
+        const auto [c, b, a, x, w] = turning.prices;
         const double xa = std::abs(a - x), ab = std::abs(b - a), bc = std::abs(c - b), wx = std::abs(x - w);
         std::size_t best = 0;
         double completed = 0.0;
@@ -91,12 +97,12 @@ struct Harmonic {
             }
             if (score > figures[FIT + best]) best = i;
         }
-        figures[0] = -zigzag.direction * figures[FIT + best];
+        figures[0] = -turning.zigzag.direction * figures[FIT + best];
         figures[1] = figures[COMPLETION + best];
-        figures[2] = zigzag.direction * completed;
+        figures[2] = turning.zigzag.direction * completed;
     }
     double tolerance;
-    Zigzag zigzag;
+    TurningPrices turning;
     std::array<double, COMPLETION + COUNT> figures{};
 };
 
@@ -117,23 +123,23 @@ struct Elliott {
 
     using Reading = Output;
 
-    explicit Elliott(const std::vector<double>&) : zigzag({0.0}) {}
+    explicit Elliott(const std::vector<double>&) {}
     bool update(double high, double low, double threshold) {
-        if (turns(zigzag, high, low, threshold)) measure();
+        if (turning.turns(high, low, threshold)) measure();
         // once wave 5 outgrows it, a wave 3 shorter than wave 1 is the shortest
-        figures[2] = is_fifth && zigzag.direction * zigzag.extreme <= limit ? 1.0 : 0.0;
+        figures[2] = is_fifth && turning.zigzag.direction * turning.zigzag.extreme <= limit ? 1.0 : 0.0;
         return true;
     }
     double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
-        archive(zigzag), archive(figures), archive(is_fifth), archive(limit);
+        archive(turning), archive(figures), archive(is_fifth), archive(limit);
     }
 
   private:
     void measure() {
-        const auto [e, d, c, b, a] = turning_prices(zigzag);
-        const double up = zigzag.direction;
+        const auto [e, d, c, b, a] = turning.prices;
+        const double up = turning.zigzag.direction;
         figures[0] = up * (d - c) > 0.0 && up * (e - c) > 0.0 ? 1.0 : 0.0;
         figures[1] = e + 1.618 * (d - c);
         figures[3] = e + 0.618 * (b - a);
@@ -145,7 +151,7 @@ struct Elliott {
         limit =
             std::abs(d - c) >= std::abs(b - a) || end <= 0.0 ? std::numeric_limits<double>::max() : up * std::log(end);
     }
-    Zigzag zigzag;
+    TurningPrices turning;
     std::array<double, 7> figures{};
     bool is_fifth = false;
     double limit = 0.0;

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 
+#include "histogram.hpp"
 #include "kernel.hpp"
 
 namespace ratchet {
@@ -37,124 +38,73 @@ struct VolumeProfile {
 
     explicit VolumeProfile(const std::vector<double>& p)
         : share(p[2]),
-          reach(static_cast<std::size_t>(p[3])),
-          lows(static_cast<std::size_t>(p[0])),
-          highs(lows.items.size()),
-          volumes(lows.items.size()),
-          bins(static_cast<std::size_t>(p[1]), 0.0) {}
+          bars(static_cast<std::size_t>(p[0])),
+          histogram(static_cast<std::size_t>(p[1]), static_cast<std::size_t>(p[3])),
+          lows(bars, 0.0),
+          highs(bars, 0.0),
+          volumes(bars, 0.0),
+          spreads(bars) {}
     bool update(double high, double low, double volume) {
         if (low > high) std::swap(low, high);
-        const bool counted = lows.full();
-        const double old_low = lows.push(low), old_high = highs.push(high), old_volume = volumes.push(volume);
-        if (!lows.full()) return false;
-        const double top = origin + step * static_cast<double>(bins.size());
-        if (!counted || lows.at == 0 || low < origin || high > top) {
+        const std::size_t own = at;
+        lows[own] = low, highs[own] = high, volumes[own] = volume;
+        at = at + 1 == bars ? 0 : at + 1;
+        const bool counted = filled == bars;
+        filled += !counted;
+        if (filled < bars) return false;
+        if (!counted || at == 0 || low < origin || high > origin + step * static_cast<double>(histogram.count())) {
             lay();
         } else {
-            spread(old_low, old_high, -old_volume);
-            spread(low, high, volume);
+            const Spread fresh = spread(low, high, volume);
+            histogram.replace(std::exchange(spreads[own], fresh), fresh);
         }
         measure(0.5 * (low + high));
         return true;
     }
-    double read(const Output& output) const {
-        return output.index < figures.size() ? figures[output.index]
-                                             : origin + node(output.index >= 6, output.index & 1) * step;
-    }
+    double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
-        archive(lows), archive(highs), archive(volumes), archive(bins), archive(origin), archive(step);
+        archive(lows), archive(highs), archive(volumes), archive(spreads), archive(at), archive(filled);
+        archive(histogram), archive(origin), archive(step), archive(per_price);
     }
 
   private:
+    Spread spread(double low, double high, double volume) const {
+        return histogram.spread((low - origin) * per_price, (high - origin) * per_price, volume);
+    }
     void lay() {
-        const double bottom = *std::min_element(lows.items.begin(), lows.items.end());
-        const double top = *std::max_element(highs.items.begin(), highs.items.end());
+        double bottom = lows[0], top = highs[0];
+        for (double low : lows) bottom = std::min(bottom, low);
+        for (double high : highs) top = std::max(top, high);
         const double span = std::max(top - bottom, 1e-9 * (1.0 + std::abs(top)));
         origin = bottom - 0.25 * span;
-        step = 1.5 * span / static_cast<double>(bins.size());
-        std::fill(bins.begin(), bins.end(), 0.0);
-        for (std::size_t i = 0; i < lows.items.size(); ++i) spread(lows.items[i], highs.items[i], volumes.items[i]);
-    }
-    std::size_t bin(double place) const {
-        return std::min(static_cast<std::size_t>(std::max(place, 0.0)), bins.size() - 1);
-    }
-    void put(std::size_t i, double volume) {
-        bins[i] += volume;
-        if (bins[i] < 1e-9 * std::abs(volume)) bins[i] = 0.0;  // what rounding leaves of volume taken out
-    }
-    void spread(double low, double high, double volume) {
-        const double from = (low - origin) / step, to = (high - origin) / step;
-        const std::size_t first = bin(from), last = bin(to);
-        if (first == last) return put(first, volume);
-        const double density = volume / (to - from);
-        put(first, density * (static_cast<double>(first + 1) - from));
-        for (std::size_t i = first + 1; i < last; ++i) put(i, density);
-        put(last, density * (to - static_cast<double>(last)));
-    }
-    /// All bins folded in four parts, which a processor takes side by side.
-    template <class Fold>
-    double folded(Fold fold) const {
-        double a = 0.0, b = 0.0, c = 0.0, d = 0.0;
-        std::size_t i = 0;
-        for (; i + 4 <= bins.size(); i += 4) {
-            a = fold(a, bins[i]);
-            b = fold(b, bins[i + 1]);
-            c = fold(c, bins[i + 2]);
-            d = fold(d, bins[i + 3]);
-        }
-        for (; i < bins.size(); ++i) a = fold(a, bins[i]);
-        return fold(fold(a, b), fold(c, d));
+        step = 1.5 * span / static_cast<double>(histogram.count());
+        per_price = 1.0 / step;
+        for (std::size_t i = 0; i < bars; ++i) spreads[i] = spread(lows[i], highs[i], volumes[i]);
+        histogram.fill(spreads);
     }
     void measure(double middle) {
-        const double most = folded([](double x, double y) { return x < y ? y : x; });
-        const auto fullest = static_cast<std::size_t>(std::find(bins.begin(), bins.end(), most) - bins.begin());
-        here = bin((middle - origin) / step);
-        rounding = 1e-9 * most;
-        for (first = 0; first + 1 < bins.size() && bins[first] <= rounding;) ++first;
-        for (last = bins.size() - 1; last > first && bins[last] <= rounding;) --last;
-        const double wanted = share * (1.0 - 1e-12) * folded(std::plus<>{});  // reached in spite of rounding
-        std::size_t from = fullest, to = fullest;
-        for (double held = most; held < wanted && (from > 0 || to + 1 < bins.size());) {
-            const double below = from > 0 ? bins[from - 1] : -1.0, above = to + 1 < bins.size() ? bins[to + 1] : -1.0;
-            const bool up = above >= below;  // a choice that cannot be foretold: without a branch
-            held += up ? above : below;
-            to += up;
-            from -= !up;
-        }
-        figures = {origin + (static_cast<double>(fullest) + 0.5) * step, origin + static_cast<double>(from) * step,
-                   origin + static_cast<double>(to + 1) * step, most > 0.0 ? bins[here] / most : 0.0};
-    }
-    /// Place of the nearest node on that side of a bin, in bins from the origin. Of equal bins side by side the lowest
-    /// is the node.
-    double node(bool is_low, bool above) const {
-        if (above)
-            for (std::size_t i = std::max(here + 1, first); i <= last; ++i)
-                if (stands_out(is_low, i)) return static_cast<double>(i) + 0.5;
-        if (!above)
-            for (std::size_t i = std::min(here, last + 1); i-- > first;)
-                if (stands_out(is_low, i)) return static_cast<double>(i) + 0.5;
-        return static_cast<double>(above ? last + 1 : first);
-    }
-    /// Beyond the traded bins, from `first` to `last`, lies no volume: a low node needs traded bins on either side.
-    bool stands_out(bool is_low, std::size_t i) const {
-        if (is_low && (i == first || i == last)) return false;
-        const double sign = is_low ? -1.0 : 1.0;
-        for (std::size_t j = i - std::min(reach, i - first); j <= std::min(i + reach, last); ++j) {
-            const double more = sign * (bins[j] - bins[i]);
-            if (j < i ? more >= -rounding : more > rounding) return false;
-        }
-        return true;
+        const std::size_t here = histogram.bin((middle - origin) * per_price);
+        const Shape shape = histogram.shape(share);
+        const Nodes nodes = histogram.nodes(shape, here);
+        auto price = [this](double place) { return origin + place * step; };
+        figures = {price(static_cast<double>(shape.fullest) + 0.5),
+                   price(static_cast<double>(shape.low)),
+                   price(static_cast<double>(shape.high + 1)),
+                   shape.most > 0.0 ? histogram[here] / shape.most : 0.0,
+                   price(nodes.high_below),
+                   price(nodes.high_above),
+                   price(nodes.low_below),
+                   price(nodes.low_above)};
     }
     double share;
-    std::size_t reach;
-    Ring lows, highs, volumes;
-    std::vector<double> bins;
-    double origin = 0.0, step = 1.0;
-    // what is read after each update
-    std::array<double, 4> figures{};
-    std::size_t here = 0, first = 0, last = 0;  // bin of the bar's middle, ends of the traded bins
-    double rounding = 0.0;
+    std::size_t bars;
+    Histogram histogram;
+    std::vector<double> lows, highs, volumes;  // of the last bars, the oldest at `at`
+    std::vector<Spread> spreads;               // theirs in the histogram
+    std::uint64_t at = 0, filled = 0;
+    double origin = 0.0, step = 1.0, per_price = 1.0;
+    std::array<double, 8> figures{};  // what is read after each update
 };
 
 inline std::vector<KernelInfo> profile_kernels() { return {entry<VolumeProfile>()}; }

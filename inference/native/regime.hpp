@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "exponential.hpp"
 #include "kernel.hpp"
 
 namespace ratchet {
 
 /// Two states of variance that follow a Markov chain (Hamilton 1989, Econometrica 57; Kim and Nelson 1999, ch. 4): the
 /// probability, given all returns so far, that the present bar is a turbulent one. Starts from the chain's steady
-/// state. In log odds, so that no outlier can make both likelihoods vanish.
+/// state. In odds, whose factor is finite, so that no outlier can make both likelihoods vanish.
 struct TurbulentProbability {
     static constexpr const char* NAME = "turbulent_probability";
     static constexpr const char* FORMULA =
@@ -35,9 +36,10 @@ struct TurbulentProbability {
     double update(double r) {
         const double before = leave_calm * (1.0 - probability) + stay_turbulent * probability;  // inside (0, 1)
         const double shock = std::clamp(r - mu, -1e50, 1e50);
-        const double log_odds =
-            std::log(before / (1.0 - before)) + log_sigma_ratio + shock * shock * precision_difference;
-        return probability = 1.0 / (1.0 + std::exp(-log_odds));
+        const double likelihood_ratio =
+            natural_exp(std::min(log_sigma_ratio + shock * shock * precision_difference, 700.0));
+        const double turbulent = before * likelihood_ratio;
+        return probability = turbulent / (turbulent + (1.0 - before));
     }
     template <class A>
     void state(A& archive) {

@@ -19,6 +19,7 @@
 #include "smoothing.hpp"
 #include "timeframe.hpp"
 #include "volatility.hpp"
+#include "zones.hpp"
 
 namespace ratchet {
 
@@ -27,7 +28,7 @@ inline const std::vector<KernelInfo>& kernels() {
         std::vector<KernelInfo> list;
         for (auto family :
              {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels, indicator_kernels,
-              timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels, levels_kernels, pattern_kernels,
+              timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels, levels_kernels, zones_kernels, pattern_kernels,
               fibonacci_kernels, gann_kernels, profile_kernels, regime_kernels, missing_kernels, cycle_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;

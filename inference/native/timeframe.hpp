@@ -22,9 +22,27 @@ inline double merged(int how, double value, double x) {
     }
 }
 
+/// The spans (k interval + offset, (k + 1) interval + offset] of time. A bar is of the span in which it closes.
+struct Spans {
+    double interval, offset;
+    double begin = NONE, end = NONE;  // of the present span; before the first bar there is none
+
+    /// Whether this close is in another span than the one before it, which then is the present one.
+    bool enter(double time) {
+        if (time <= end && time > begin) return false;
+        end = std::ceil((time - offset) / interval) * interval + offset;
+        begin = end - interval;
+        return true;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(begin), archive(end);
+    }
+    static constexpr double NONE = -1e300;
+};
+
 /// One column of the higher timeframe's bars: of (column, time), time = close of the bar in microseconds since 1970.
-/// A bar belongs to the span (k interval + offset, (k + 1) interval + offset] in which it closes. A span is closed by
-/// the bar that closes at its end or, where that bar never came, by the first bar of a later span.
+/// A span is closed by the bar that closes at its end or, where that bar never came, by the first bar of a later one.
 struct Resample {
     static constexpr const char* NAME = "resample";
     static constexpr const char* FORMULA =
@@ -39,19 +57,16 @@ struct Resample {
     }
     static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
 
-    explicit Resample(const std::vector<double>& p) : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])) {}
+    explicit Resample(const std::vector<double>& p) : how(static_cast<int>(p[2])), spans{p[0], p[1]} {}
     double update(double x, double time) {
-        const double now =
-            std::ceil((time - offset) / interval);  // number of the span that ends at or after this close
         double closed = NaN;
-        if (now != span) {
+        if (spans.enter(time)) {
             if (filled) closed = value;  // its last bar never came
-            span = now;
             filled = false;
         }
         value = filled ? merged(how, value, x) : x;
         filled = true;
-        if (time - offset == now * interval) {
+        if (time == spans.end) {
             closed = value;
             filled = false;
         }
@@ -59,13 +74,13 @@ struct Resample {
     }
     template <class A>
     void state(A& archive) {
-        archive(span), archive(value), archive(filled);
+        archive(spans), archive(value), archive(filled);
     }
 
   private:
-    double interval, offset;
     int how;
-    double span = -1e300, value = 0.0;
+    Spans spans;
+    double value = 0.0;
     bool filled = false;
 };
 
@@ -88,14 +103,13 @@ struct Session {
 
     using Reading = Output;
 
-    explicit Session(const std::vector<double>& p) : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])) {}
+    explicit Session(const std::vector<double>& p) : how(static_cast<int>(p[2])), spans{p[0], p[1]} {}
     bool update(double x, double time) {
-        const double now = std::ceil((time - offset) / interval);
-        if (now != span) {
-            has_before = span > NONE;
+        const bool first = spans.end == Spans::NONE;
+        if (spans.enter(time)) {
+            has_before = !first;
             before = value;
             value = x;
-            span = now;
         } else {
             value = merged(how, value, x);
         }
@@ -104,14 +118,13 @@ struct Session {
     double read(const Output& output) const { return output.index && has_before ? before : value; }
     template <class A>
     void state(A& archive) {
-        archive(span), archive(value), archive(before), archive(has_before);
+        archive(spans), archive(value), archive(before), archive(has_before);
     }
 
   private:
-    static constexpr double NONE = -1e300;
-    double interval, offset;
     int how;
-    double span = NONE, value = 0.0, before = 0.0;
+    Spans spans;
+    double value = 0.0, before = 0.0;
     bool has_before = false;
 };
 
@@ -121,14 +134,12 @@ class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
     void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
-        for (std::size_t i = 0; i < n; ++i) {
-            if (std::isfinite(in[0][i])) {
-                value_ = in[0][i];
-                known_ = true;
-            }
-            out[0]->buffer[i] = known_ ? value_ : NaN;
-        }
-        out[0]->clean = n == 0 || std::isfinite(out[0]->buffer[0]);
+        const double* from = in[0];
+        double *to = out[0]->buffer, value = known_ ? value_ : NaN;
+        for (std::size_t i = 0; i < n; ++i) to[i] = value = finite(from[i]) ? from[i] : value;
+        out[0]->clean = n == 0 || finite(to[0]);
+        known_ = finite(value);
+        if (known_) value_ = value;
     }
     void save(Writer& archive) override { archive(value_), archive(known_); }
     void load(Reader& archive) override { archive(value_), archive(known_); }

@@ -1,0 +1,56 @@
+// Four numbers side by side, as a processor takes them; where its registers hold fewer, a compiler splits them. The
+// bits are the same.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+namespace ratchet {
+
+#define RATCHET_INLINE [[gnu::always_inline]] inline  // else they would travel through memory
+
+typedef double Four __attribute__((vector_size(32)));
+typedef std::int64_t Flags __attribute__((vector_size(32)));  // of a comparison: all bits, or none
+
+inline constexpr std::size_t FOUR = 4;
+
+RATCHET_INLINE Four load(const double* from) {
+    Four x;
+    std::memcpy(&x, from, sizeof x);
+    return x;
+}
+RATCHET_INLINE void store(double* to, const Four& x) { std::memcpy(to, &x, sizeof x); }
+RATCHET_INLINE Four all(double x) { return Four{} + x; }
+/// first, first + 1, first + 2, first + 3
+RATCHET_INLINE Four count_from(double first) { return first + Four{0.0, 1.0, 2.0, 3.0}; }
+
+RATCHET_INLINE Four absolute(const Four& x) { return x < 0.0 ? -x : x; }
+RATCHET_INLINE Four one_where(const Flags& flags) { return flags ? all(1.0) : Four{}; }
+
+struct Larger {
+    template <class T>
+    RATCHET_INLINE T operator()(const T& a, const T& b) const {
+        return a < b ? b : a;
+    }
+};
+struct Smaller {
+    template <class T>
+    RATCHET_INLINE T operator()(const T& a, const T& b) const {
+        return b < a ? b : a;
+    }
+};
+struct Plus {
+    template <class T>
+    RATCHET_INLINE T operator()(const T& a, const T& b) const {
+        return a + b;
+    }
+};
+
+/// The four folded into one, halves first; in vectors to the end, for a choice between two numbers may be a branch.
+template <class Fold>
+RATCHET_INLINE double folded(const Four& x, Fold fold) {
+    typedef double Two __attribute__((vector_size(16)));
+    const Two half = fold(Two{x[0], x[1]}, Two{x[2], x[3]});
+    return fold(half, Two{half[1], half[0]})[0];
+}
+
+}  // namespace ratchet
