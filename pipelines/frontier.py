@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipelines.bootstrap import Floats, interval
+from pipelines.bootstrap import Floats, Resamples, interval
 from pipelines.figures import Better
 from pipelines.risk import cvar
 from pipelines.scorecard import comparison
@@ -25,10 +25,11 @@ class Point:
     distances: Floats  # (replications,)
     value: Mapping[str, float]
     samples: Mapping[str, Floats]
+    resamples: Resamples
 
 
-def point(trades: pl.DataFrame, weights: Floats) -> Point:
-    """Of one setting's closed trades in time order; weights (replications, trades) of the bootstrap."""
+def point(trades: pl.DataFrame, resamples: Resamples) -> Point:
+    """Of one setting's closed trades, in the order of the entries that were resampled."""
     profit = 1e4 * (trades["pnl"] / trades["entry_price"]).to_numpy()
     per_trade = {
         "distance": (trades["stop_distance"] / trades["entry_price"]).to_numpy(),
@@ -36,12 +37,12 @@ def point(trades: pl.DataFrame, weights: Floats) -> Point:
         "premature_rate": trades["premature"].cast(pl.Float64).to_numpy(),
         "expectancy_bp": profit,
     }
-    n = weights.sum(1)
+    weights, n = resamples.weights, resamples.weights.sum(1)
     samples = {name: (weights @ values) / n for name, values in per_trade.items()}
     samples["cvar_bp"] = cvar(profit, weights)
     value = {name: float(values.mean()) for name, values in per_trade.items()}
     value["cvar_bp"] = float(cvar(profit, np.ones((1, len(profit))))[0])
-    return Point(value.pop("distance"), samples.pop("distance"), value, samples)
+    return Point(value.pop("distance"), samples.pop("distance"), value, samples, resamples)
 
 
 def curve_table(points: Mapping[str, Sequence[Point]]) -> pl.DataFrame:
@@ -59,7 +60,7 @@ def gaps(product: Point, curves: Mapping[str, Sequence[Point]], confidence: floa
 
     In each replication product and curve are resampled by the same rows. Null where the curve does not span it.
     """
-    rows = []
+    rows, level = [], product.resamples.expanded(confidence)
     for policy, line in curves.items():
         for metric in METRICS:
             at = _read([p.distance for p in line], [p.value[metric] for p in line], product.distance)
@@ -70,7 +71,7 @@ def gaps(product: Point, curves: Mapping[str, Sequence[Point]], confidence: floa
                     for b in range(len(product.distances))
                 ]
             )
-            low, high = interval(spread, confidence) if np.isfinite(at) else (np.nan, np.nan)
+            low, high = interval(spread, level) if np.isfinite(at) else (np.nan, np.nan)
             gap = product.value[metric] - at
             rows.append(
                 {

@@ -54,8 +54,9 @@ def render(report: Outcome) -> str:
         ),
         tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
         scorecard_note="Pessimistic fills: of stop and target in one bar, the stop. Intervals: "
-        f"{100 * facts.confidence:g} %, stationary block bootstrap, differences paired by entry. A verdict stands only "
-        f"where the whole interval agrees and at least {FEW} trades bear it, else it is null; trades: how many do.",
+        f"{100 * facts.confidence:g} %, stationary bootstrap over blocks of time, differences paired by entry. "
+        f"A verdict stands only where the whole interval agrees and at least {FEW} instants of entry bear it, else it is null; "
+        "trades: how many there are.",
         scorecard=scorecard(report.rows("product")),
         worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
         "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "

@@ -13,7 +13,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.baselines import BaselineParams, Market, Static
-from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
+from pipelines.bootstrap import BootstrapParams, Resamples, resample
 from pipelines.examination import Examination
 from pipelines.frontier import Point, curve_table, gaps, point
 from pipelines.groups import group_table
@@ -31,9 +31,15 @@ def closed(trades: pl.DataFrame) -> pl.DataFrame:
     return trades.filter(~pl.col("id").is_in(censored.to_list()))
 
 
-def score_all(trades: pl.DataFrame, weights: Floats) -> dict[tuple[str, str], Scores]:
+def draws(trades: pl.DataFrame, params: BootstrapParams) -> Resamples:
+    """Resamples of the entries of closed trades: those of the policy time_only last for the whole horizon."""
+    held = dict(by_policy(trades))["pessimistic", "time_only"]
+    return resample(held, params, np.random.default_rng(params.seed))
+
+
+def score_all(trades: pl.DataFrame, resamples: Resamples) -> dict[tuple[str, str], Scores]:
     """Scores by (mode, policy)."""
-    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in by_policy(trades)}
+    return {(str(mode), str(policy)): score(t, resamples) for (mode, policy), t in by_policy(trades)}
 
 
 def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
@@ -58,7 +64,7 @@ def equity_curves(trades: pl.DataFrame, notional_fraction: float) -> pl.DataFram
 
 
 def frontier(
-    test: list[Market], trades: pl.DataFrame, facts: Facts, grids: BaselineParams, weights: Floats
+    test: list[Market], trades: pl.DataFrame, facts: Facts, grids: BaselineParams, resamples: Resamples
 ) -> dict[str, list[Point]]:
     """The product's point and the static curves, targets as chosen on training; pessimistic fills."""
     kept = set(trades["id"])
@@ -72,9 +78,9 @@ def frontier(
             setting = dataclasses.replace(like, stop=stop)
             frames = [setting.trades(market, facts.horizon_bars, facts.costs, "pessimistic") for market in test]
             line = pl.concat(frames).filter(pl.col("id").is_in(list(kept))).sort("entry_ts", "id")
-            curves[name].append(point(line, weights))
+            curves[name].append(point(line, resamples))
     product = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
-    return {"product": [point(product, weights)], **curves}
+    return {"product": [point(product, resamples)], **curves}
 
 
 def metrics(
@@ -121,22 +127,21 @@ def write_results(
     """Score the trades and write everything that people and `dvc` read. examination: where the product is an engine."""
     kept = closed(trades)
     entries = kept["id"].n_unique()
-    generator = np.random.default_rng(bootstrap.seed)
-    weights = counts(block_indices(entries, bootstrap.block_trades, bootstrap.replications, generator))
-    table = scorecard(score_all(kept, weights), facts.best_static, facts.confidence)
+    resamples = draws(kept, bootstrap)
+    table = scorecard(score_all(kept, resamples), facts.best_static, facts.confidence)
     correlations = return_correlations(bars)
     worst = {
         str(policy): worst_case(frame, correlations, facts.notional_fraction)
         for (mode, policy), frame in by_policy(kept)
         if mode == "pessimistic"
     }
-    points = frontier(test, kept, facts, grids, weights)
+    points = frontier(test, kept, facts, grids, resamples)
     curves = curve_table(points)
     gap_table = gaps(points["product"][0], {k: v for k, v in points.items() if k != "product"}, facts.confidence)
     equity = equity_curves(kept, facts.notional_fraction)
     ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
     product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
-    groups = group_table(product, static, weights, facts.confidence)
+    groups = group_table(product, static, resamples, facts.confidence)
     selection = selection_table(trials, profit_by_time(product), facts.product_trials)
 
     write_csv(table, folder / "scorecard.csv")

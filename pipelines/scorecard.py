@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipelines.bootstrap import Floats, interval
+from pipelines.bootstrap import Floats, Resamples, interval
 from pipelines.figures import Better, figures
 
 
@@ -30,25 +30,32 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """One policy: each figure's value (figures,), bootstrap samples (replications, figures) and count of trades."""
+    """One policy: each figure's value (figures,), bootstrap samples (replications, figures), and how many trades and
+    instants of entry it rests on.
+    """
 
     value: Floats
     samples: Floats
     counted: Floats
+    instants: Floats
+    resamples: Resamples
 
 
-def score(trades: pl.DataFrame, weights: Floats) -> Scores:
-    """Figures of one policy's closed trades in time order; weights (replications, trades): `bootstrap.counts`."""
+def score(trades: pl.DataFrame, resamples: Resamples) -> Scores:
+    """Figures of one policy's closed trades, in the order of the entries that were resampled."""
     numerator, denominator = sums(trades)
+    counts = denominator != 0
     return Scores(
         ratio(numerator.sum(0), denominator.sum(0)),
-        ratio(weights @ numerator, weights @ denominator),
-        (denominator != 0).sum(0).astype(np.float64),
+        ratio(resamples.weights @ numerator, resamples.weights @ denominator),
+        counts.sum(0).astype(np.float64),
+        np.array([len(np.unique(resamples.begin[mask])) for mask in counts.T], np.float64),
+        resamples,
     )
 
 
 FEW = 20
-"""Fewer trades than this bear no verdict: the bootstrap of a handful knows too little of what may happen."""
+"""Fewer instants of entry than this bear no verdict: the bootstrap of a handful knows too little of what may happen."""
 
 
 def verdict(value: float, low: float, high: float, better: Better, target: float | None) -> str:
@@ -75,16 +82,16 @@ def compare(product: Scores, baseline: Scores, confidence: float) -> pl.DataFram
 
     Paired: both policies are resampled by the same rows of the same entries.
     """
-    rows = []
+    rows, level = [], product.resamples.expanded(confidence)
     for i, figure in enumerate(figures()):
-        low, high = interval(product.samples[:, i], confidence)
-        gap_low, gap_high = interval(product.samples[:, i] - baseline.samples[:, i], confidence)
+        low, high = interval(product.samples[:, i], level)
+        gap_low, gap_high = interval(product.samples[:, i] - baseline.samples[:, i], level)
         value, other = float(product.value[i]), float(baseline.value[i])
         versus = comparison(value - other, gap_low, gap_high, figure.better)
         reached = verdict(value, low, high, figure.better, figure.target)
-        if reached and product.counted[i] < FEW:
+        if reached and product.instants[i] < FEW:
             reached = "null"
-        if versus and min(product.counted[i], baseline.counted[i]) < FEW:
+        if versus and min(product.instants[i], baseline.instants[i]) < FEW:
             versus = "null"
         rows.append(
             {

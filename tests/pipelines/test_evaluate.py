@@ -23,7 +23,7 @@ from pipelines.baselines import (
     random_distances,
     time_only,
 )
-from pipelines.bootstrap import BootstrapParams, block_indices, counts
+from pipelines.bootstrap import BootstrapParams, resample
 from pipelines.entries import EntryParams, find_entries
 from pipelines.frontier import gaps, point
 from pipelines.groups import find_regimes, with_groups
@@ -193,12 +193,13 @@ def test_frontier_gap_of_a_point_on_the_curve_is_nothing(parts: dict[str, list[M
         frames = [Static("percent", stop, 2.0).trades(m, H, COSTS, "pessimistic") for m in parts["test"]]
         return pl.concat(frames).sort("entry_ts", "id")
 
-    weights = counts(block_indices(trades(1.0).height, 5.0, 100, np.random.default_rng(1)))
-    curve = [point(trades(stop), weights) for stop in (1.0, 2.0, 4.0)]
+    held = pl.concat(time_only(m, H, COSTS, "pessimistic") for m in parts["test"]).sort("entry_ts", "id")
+    resamples = resample(held, BootstrapParams(3.0, 100, 0.9, 1), np.random.default_rng(1))
+    curve = [point(trades(stop), resamples) for stop in (1.0, 2.0, 4.0)]
     table = gaps(curve[1], {"fixed_percent": curve}, 0.9)
     assert table["gap"].to_numpy() == pytest.approx(0, abs=1e-9)
     assert set(table["versus"]) <= {"null", ""}
-    outside = gaps(point(trades(8.0), weights), {"fixed_percent": curve}, 0.9)
+    outside = gaps(point(trades(8.0), resamples), {"fixed_percent": curve}, 0.9)
     assert outside["gap"].null_count() == outside.height
     tail = sorted(1e4 * trades(2.0)["pnl"] / trades(2.0)["entry_price"])
     assert curve[1].value["stop_out_rate"] == pytest.approx((trades(2.0)["reason"] == "stop").mean())
@@ -264,7 +265,7 @@ def test_the_files_of_an_evaluation(
     assert facts.best_static == "fixed_atr"  # the chandelier is not static
     reliability = pl.DataFrame({"net": ["stop"], "curve": ["hit"], "forecast": [0.5], "observed": [0.4], "count": [9]})
     for folder in ("one", "two"):
-        bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
+        bootstrap = BootstrapParams(3.0, 200, 0.9, 1)
         write_results(
             trades, parts["test"], bars, facts, bootstrap, GRIDS, TRIALS, reliability, SKILLS, tmp_path / folder
         )
@@ -324,7 +325,7 @@ def test_the_summary_reads_the_files(
         parts["test"],
         bars,
         facts,
-        BootstrapParams(5.0, 100, 0.9, 1),
+        BootstrapParams(3.0, 100, 0.9, 1),
         GRIDS,
         TRIALS,
         none,
