@@ -90,7 +90,7 @@ def mean_block(begin: Integers, end: Integers, horizons: float) -> float:
     """
     instants = np.unique(begin)
     spanned = np.searchsorted(instants, end, "right") - np.searchsorted(instants, begin)
-    return max(horizons * float(spanned.mean()), len(instants) ** (1 / 3))
+    return max(horizons * float(spanned.mean()), float(len(instants) ** (1 / 3)))
 
 
 def block_indices(n: int, block_length: float, replications: int, generator: np.random.Generator) -> Integers:

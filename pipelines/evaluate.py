@@ -21,6 +21,7 @@ from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
 from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
+from pipelines.frontier_replays import frontier_trades
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
@@ -124,9 +125,8 @@ def main() -> None:
         params.bootstrap,
         horizon,
     )
-    write_results(
-        trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER, examination
-    )
+    frontier = frontier_trades(product, test, params.baselines, params.forensics.stop_times, horizon)
+    write_results(trades, frontier, bars, facts, params.bootstrap, trials, reliability, skills, FOLDER, examination)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_csv, write_json, write_text
-from pipelines.baselines import BaselineParams, Market, Static
 from pipelines.bootstrap import BootstrapParams, Resamples, resample
 from pipelines.examination import Examination
-from pipelines.frontier import Point, curve_table, gaps, point
+from pipelines.frontier import curve_table, curves, gaps
+from pipelines.frontier_replays import OWN_STOP
 from pipelines.groups import group_table
 from pipelines.outcome import Facts, Outcome
 from pipelines.replays import MODES, POLICIES
@@ -63,26 +62,6 @@ def equity_curves(trades: pl.DataFrame, notional_fraction: float) -> pl.DataFram
     return wide.select("ts", *(pl.col(name).cum_sum().round(6) for name in POLICIES))
 
 
-def frontier(
-    test: list[Market], trades: pl.DataFrame, facts: Facts, grids: BaselineParams, resamples: Resamples
-) -> dict[str, list[Point]]:
-    """The product's point and the static curves, targets as chosen on training; pessimistic fills."""
-    kept = set(trades["id"])
-    curves: dict[str, list[Point]] = {}
-    grid_of = {"fixed_percent": grids.stop_percent, "fixed_atr": grids.stop_atr, "garch": grids.stop_garch}
-    for name, stops in grid_of.items():
-        curves[name] = []
-        like = facts.chosen[name]
-        assert isinstance(like, Static)
-        for stop in tqdm(stops, desc=f"frontier, {name}", leave=False):
-            setting = dataclasses.replace(like, stop=stop)
-            frames = [setting.trades(market, facts.horizon_bars, facts.costs, "pessimistic") for market in test]
-            line = pl.concat(frames).filter(pl.col("id").is_in(list(kept))).sort("entry_ts", "id")
-            curves[name].append(point(line, resamples))
-    product = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
-    return {"product": [point(product, resamples)], **curves}
-
-
 def metrics(
     table: pl.DataFrame,
     worst: Mapping[str, WorstCase],
@@ -102,7 +81,7 @@ def metrics(
     for name, value in dataclasses.asdict(worst["product"]).items():
         out[name] = float(value)
         out[f"{name}_static"] = float(getattr(worst[best_static], name))
-    for row in gap_table.iter_rows(named=True):
+    for row in gap_table.filter(pl.col("setting") == OWN_STOP).iter_rows(named=True):
         out[f"frontier_gap_{row['metric']}_{row['curve']}"] = row["gap"]
     chosen = {row["policy"]: row for row in selection.iter_rows(named=True)}
     for name in ("trials", "sharpe", "deflated_sharpe"):
@@ -113,18 +92,19 @@ def metrics(
 
 def write_results(
     trades: pl.DataFrame,
-    test: list[Market],
+    frontier: pl.DataFrame,
     bars: pl.DataFrame,
     facts: Facts,
     bootstrap: BootstrapParams,
-    grids: BaselineParams,
     trials: Trials,
     reliability: pl.DataFrame,
     skills: pl.DataFrame,
     folder: Path,
     examination: Examination | None = None,
 ) -> None:
-    """Score the trades and write everything that people and `dvc` read. examination: where the product is an engine."""
+    """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
+    where the product is an engine.
+    """
     kept = closed(trades)
     entries = kept["id"].n_unique()
     resamples = draws(kept, bootstrap)
@@ -135,9 +115,9 @@ def write_results(
         for (mode, policy), frame in by_policy(kept)
         if mode == "pessimistic"
     }
-    points = frontier(test, kept, facts, grids, resamples)
-    curves = curve_table(points)
-    gap_table = gaps(points["product"][0], {k: v for k, v in points.items() if k != "product"}, facts.confidence)
+    points = curves(frontier, set(kept["id"]), resamples)
+    curve_rows = curve_table(points)
+    gap_table = gaps(points, resamples, facts.confidence)
     equity = equity_curves(kept, facts.notional_fraction)
     ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
     product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
@@ -147,7 +127,7 @@ def write_results(
     write_csv(table, folder / "scorecard.csv")
     write_csv(equity, folder / "plots/equity.csv")
     # One file a line: so `dvc plots` tells them apart.
-    for (policy,), line in curves.group_by("policy"):
+    for (policy,), line in curve_rows.group_by("policy"):
         write_csv(line, folder / f"plots/frontier_{policy}.csv")
     for (net, curve), line in reliability.group_by("net", "curve"):
         write_csv(line, folder / f"plots/calibration_{net}_{curve}.csv")
@@ -170,7 +150,7 @@ def write_results(
         table=table,
         worst=worst,
         equity=equity,
-        curves=curves,
+        curves=curve_rows,
         gaps=gap_table,
         calibration=reliability,
         skills=skills,
