@@ -351,6 +351,6 @@ def test_the_summary_reads_the_files(
     printed = capsys.readouterr().out
     assert "Mean R, all trades" in printed
     assert "maximum loss" in printed
-    assert "with 3 nets trained so far" in printed
+    assert "after 3 trials (nets, settings)" in printed
     assert "best of 4 settings" in printed
     assert "artifacts/evaluate/report.html" in printed
