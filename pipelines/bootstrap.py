@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.stats import norm, t
+from scipy.stats import beta, norm, t
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -127,3 +127,14 @@ def interval(samples: Floats, confidence: float) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def share_interval(share: float, n: int, confidence: float) -> tuple[float, float]:
+    """Interval of a share that is 0 or 1 in all n independent observations, of which a bootstrap sees no spread: the
+    exact one of Clopper and Pearson (1934). At 0 its upper end is 1 - (α/2)^(1/n), about 3.7 / n at 95 %.
+    """
+    tail = (1 - confidence) / 2
+    if n < 1:
+        return 0.0, 1.0
+    bound = float(beta.ppf(1 - tail, 1, n))
+    return (0.0, bound) if share < 0.5 else (1 - bound, 1.0)

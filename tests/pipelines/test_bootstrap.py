@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
+from scipy.stats import binomtest
 
 from handmade_resamples import DAY_US, held, one_a_day
-from pipelines.bootstrap import BootstrapParams, block_indices, counts, interval, mean_block, resample
+from pipelines.bootstrap import (
+    BootstrapParams,
+    block_indices,
+    counts,
+    interval,
+    mean_block,
+    resample,
+    share_interval,
+)
 
 PARAMS = BootstrapParams(3.0, 500, 0.95, 1)
 
@@ -103,6 +112,16 @@ def test_intervals() -> None:
     assert interval(np.arange(101.0), 0.9) == pytest.approx((5.0, 95.0))
     assert interval(np.array([1.0, 2.0, 3.0, np.nan]), 0.5) == (1.5, 2.5)
     assert np.isnan(interval(np.array([1.0, np.nan, np.nan]), 0.9)).all()
+
+
+def test_a_share_without_exception_has_the_bound_of_clopper_and_pearson() -> None:
+    for n in (1, 20, 300):
+        low, high = share_interval(0.0, n, 0.95)
+        assert (low, (1 - high) ** n) == (0.0, pytest.approx(0.025))
+        assert share_interval(1.0, n, 0.95) == pytest.approx((1 - high, 1.0))
+        ours = binomtest(0, n).proportion_ci(0.95, "exact")
+        assert (low, high) == pytest.approx((ours.low, ours.high))
+    assert share_interval(0.0, 0, 0.95) == (0.0, 1.0)
 
 
 def test_impossible_sizes_are_refused() -> None:

@@ -163,6 +163,27 @@ def test_many_trades_of_few_instants_bear_no_verdict() -> None:
         assert (row["trades"], row["verdict"]) == (50, expected)
 
 
+def test_shares_that_never_failed_are_not_certain() -> None:
+    """No premature stop in 50 trades, two at each instant, held two days: at most 13 are independent of each other."""
+    many = pl.concat([TRADES.with_columns(premature=pl.lit(False), gap=pl.lit(True))] * 10)
+    drawn = resample(held(np.repeat(np.arange(25), 2), 2), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
+    scores = score(many, drawn)
+    table = {row["figure"]: row for row in compare(scores, scores, 0.95).iter_rows(named=True)}
+    row = table["premature_rate"]
+    assert (row["value"], row["low"]) == (0.0, 0.0)
+    assert row["high"] == pytest.approx(1 - 0.025 ** (1 / 13))
+    assert row["verdict"] == "null"  # 24.7 % of a target below 20 %
+    assert table["gap_rate"]["high"] == 1.0
+    assert 0.5 < table["gap_rate"]["low"] < 0.8
+    assert table["slippage_targets"]["high"] == 0.0, "no share of trades"
+    longer = pl.concat([many] * 2)
+    drawn = resample(held(np.arange(100), 1), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
+    scores = score(longer, drawn)
+    again = compare(scores, scores, 0.95).row(by_predicate=pl.col("figure") == "premature_rate", named=True)
+    assert again["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
+    assert again["verdict"] == "met"
+
+
 @pytest.mark.parametrize(
     ("value", "low", "high", "better", "expected"),
     [
