@@ -17,12 +17,13 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # our fi
 
 import mlflow
 from matplotlib.figure import Figure
+from mlflow.entities import Run
 
 if TYPE_CHECKING:
     from models.task import Epoch
 
 EXPERIMENT = "ratchet"
-TAG = "weights_sha256"
+TAG, EVALUATED = "weights_sha256", "configuration_sha256"
 
 
 def connect() -> str:
@@ -52,14 +53,39 @@ def find_run(weights_sha256: str) -> str | None:
 
 
 def trained_nets() -> int:
-    """How many different nets the store has runs of, whatever became of them: the trials behind the one in use."""
-    client, experiment, token, seen = mlflow.MlflowClient(), connect(), None, set()
+    """How many nets the store knows of, whatever became of them: each distinct product net with every seed that it was
+    trained with (a run's parameter `seeds`; its others differ from the product's in the seed alone).
+    """
+    seeds: dict[str, set[int]] = {}
+    for run in _runs_with(TAG):
+        known = seeds.setdefault(run.data.tags[TAG], set())
+        known |= set(json.loads(run.data.params.get("seeds", "[]")))
+    return sum(max(1, len(known)) for known in seeds.values())
+
+
+def log_evaluation(configuration_sha256: str, params: Mapping[str, str]) -> None:
+    """Remember that this configuration was evaluated; a configuration that was seen before is no new trial."""
+    if all(run.data.tags[EVALUATED] != configuration_sha256 for run in _runs_with(EVALUATED)):
+        with mlflow.start_run(experiment_id=connect(), run_name="evaluation", tags={EVALUATED: configuration_sha256}):
+            mlflow.log_params(dict(params))
+
+
+def trials(nets: int = 0) -> int:
+    """Nets trained plus configurations evaluated: so many chances were had to find a good result, at most.
+
+    nets: at least so many were trained, also where the store has lost their runs.
+    """
+    return max(nets, trained_nets()) + len({run.data.tags[EVALUATED] for run in _runs_with(EVALUATED)})
+
+
+def _runs_with(tag: str) -> Iterator[Run]:
+    client, experiment, token = mlflow.MlflowClient(), connect(), None
     while True:
-        page = client.search_runs([experiment], f"tags.{TAG} != ''", page_token=token)
-        seen |= {run.data.tags[TAG] for run in page}
+        page = client.search_runs([experiment], f"tags.{tag} != ''", page_token=token)
+        yield from page
         token = page.token
         if not token:
-            return len(seen)
+            return
 
 
 @contextmanager

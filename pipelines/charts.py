@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
+from pipelines.frontier_replays import OWN_STOP
+
 NAMES = {
     "product": "ratchet",
     "fixed_percent": "fixed %",
@@ -143,7 +145,7 @@ def calibration(table: pl.DataFrame) -> go.Figure:
 
 
 def frontier(curves: pl.DataFrame) -> go.Figure:
-    """Stop-out rate, premature rate, expectancy and tail against the mean stop distance."""
+    """Stop-out rate, premature rate, expectancy and tail against the mean stop distance; the star is the product."""
     panels = {
         "stop_out_rate": ("stop-outs, %", 100.0),
         "premature_rate": ("premature stops, %", 100.0),
@@ -155,12 +157,12 @@ def frontier(curves: pl.DataFrame) -> go.Figure:
     for i, (metric, (_, scale)) in enumerate(panels.items()):
         for (name,), part in curves.group_by("policy", maintain_order=True):
             policy = str(name)
-            product = policy == "product"
+            own = [policy == "product" and setting == OWN_STOP for setting in part["setting"]]
             figure.add_scatter(
                 x=(100 * part["stop_distance"]).to_list(),
                 y=(scale * part[metric]).to_list(),
-                mode="markers" if product else "lines+markers",
-                marker={"size": 13 if product else 5, "symbol": "star" if product else "circle"},
+                mode="lines+markers",
+                marker={"size": [13 if o else 5 for o in own], "symbol": ["star" if o else "circle" for o in own]},
                 line={"color": COLOURS[policy], "width": 1.6},
                 marker_color=COLOURS[policy],
                 name=NAMES[policy],

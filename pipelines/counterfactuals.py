@@ -17,7 +17,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from inference.replay import Entries, Ledger
 from inference.variant import OPTIONAL_STEPS, Variant
 from pipelines.baselines import Market, to_frame
-from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts, interval
+from pipelines.bootstrap import BootstrapParams, interval, resample
 from pipelines.product import Product
 from pipelines.scorecard import FEW, comparison
 
@@ -116,20 +116,26 @@ def replay_options(product: Product, markets: Sequence[Market], changes: Sequenc
 
 
 def compare_options(
-    replays: pl.DataFrame, earlier: set[str], bootstrap: BootstrapParams, generator: np.random.Generator
+    replays: pl.DataFrame,
+    earlier: set[str],
+    held: pl.DataFrame,
+    bootstrap: BootstrapParams,
+    generator: np.random.Generator,
 ) -> pl.DataFrame:
     """One row per change and part: means and paired differences to the product, with bootstrap intervals.
 
-    earlier: ids of the entries before the test part. Profits in bp of the entry price, and in the trade's own R.
+    earlier: ids of the entries before the test part; held: id, entry_ts, exit_ts of each entry held for the whole
+    horizon. Profits in bp of the entry price, and in the trade's own R.
     """
     rows = []
     is_earlier = pl.col("id").is_in(sorted(earlier))
     for part in PARTS:
         mine = replays.filter(is_earlier if part == "earlier" else ~is_earlier)
-        n = mine["id"].n_unique()
-        if n == 0:
+        entries = mine.select("id").unique(maintain_order=True)
+        if entries.is_empty():
             continue
-        weights = counts(block_indices(n, bootstrap.block_trades, bootstrap.replications, generator))
+        resamples = resample(entries.join(held, on="id", maintain_order="left"), bootstrap, generator)
+        weights, level = resamples.weights, resamples.expanded(bootstrap.confidence)
         for (kind, value, step), trades in mine.group_by("kind", "value", "step", maintain_order=True):
             gain_bp = 1e4 * (trades["profit"] - trades["own"]).to_numpy()
             gain_r = (trades["r"] - trades["own_r"]).to_numpy()
@@ -139,7 +145,7 @@ def compare_options(
                 "value": value,
                 "step": step,
                 "part": part,
-                "trades": n,
+                "trades": entries.height,
                 "changed": int((np.abs(gain_bp) > 1e-9).sum()),
                 "mean_bp": 1e4 * _mean(trades["profit"]),
                 "own_bp": 1e4 * _mean(trades["own"]),
@@ -149,7 +155,7 @@ def compare_options(
                 "premature_rate": _mean(trades["premature"].cast(pl.Float64)),
             }
             for name, gain in (("bp", gain_bp), ("r", gain_r)):
-                low, high = _interval(gain, weights, bootstrap.confidence)
+                low, high = interval((weights @ gain) / weights.sum(1), level)
                 row |= {f"difference_{name}": float(gain.mean()), f"low_{name}": low, f"high_{name}": high}
             verdict = comparison(float(gain_bp.mean()), row["low_bp"], row["high_bp"], "higher")
             row["versus"] = verdict if row["changed"] >= FEW else "null"
@@ -189,7 +195,3 @@ def suggestions(compared: pl.DataFrame) -> pl.DataFrame:
 
 def _mean(values: pl.Series) -> float:
     return float(values.to_numpy().mean())
-
-
-def _interval(values: Floats, weights: Floats, confidence: float) -> tuple[float, float]:
-    return interval((weights @ values) / weights.sum(1), confidence)

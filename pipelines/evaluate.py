@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
@@ -13,14 +14,15 @@ from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
 from inference.replay import Costs
-from models.tracking import trained_nets
+from models.tracking import log_evaluation, trials
 from pipelines.atomic import write_parquet
-from pipelines.baselines import BaselineParams
+from pipelines.baselines import BaselineParams, Market
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
 from pipelines.entries import EntryParams, find_entries
 from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
+from pipelines.frontier_replays import frontier_trades
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
@@ -76,6 +78,20 @@ def model_name(engine: Engine) -> str:
     return "+".join(m["weights_sha256"][:6] for m in (engine.stop_manifest, engine.exit_manifest))
 
 
+def configuration(engine: Engine, test: list[Market], costs: Costs) -> str:
+    """Digest of what an evaluation tries: both exports (weights, calibration, policy), the test entries, costs."""
+    exports = [
+        {k: v for k, v in manifest.items() if k != "git_commit"}
+        for manifest in (engine.stop_manifest, engine.exit_manifest)
+    ]
+    entries = [
+        (market.bars.symbol, market.bars.ts[market.entries.index].tolist(), market.entries.side.tolist())
+        for market in test
+    ]
+    text = json.dumps([exports, entries, asdict(costs)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def main() -> None:
     """Run the stage."""
     params = section("evaluate", EvaluateParams)
@@ -92,12 +108,15 @@ def main() -> None:
     own = bar_series(bars, list(OPTIONAL), engine.stop_manifest["bar_interval_us"])
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])
 
-    chosen, trials = sweep(training, params.baselines, horizon, costs)
+    chosen, swept = sweep(training, params.baselines, horizon, costs)
     product = Product(engine, series, bars_by_symbol(bars), costs, EQUITY, EQUITY * params.notional_fraction)
     trades = replay_all(product, test, chosen, params.baselines.random_seed, horizon)
     regimes = find_regimes(entries, volatility, cut.train_until)
     trades = with_groups(trades, regimes, model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")
+    training_scores = {net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS}
+    rule = {"entries": params.entries.rule, "model": model_name(engine)}
+    log_evaluation(configuration(engine, test, costs), rule)
     facts = Facts(
         horizon_bars=horizon,
         entry_rule=params.entries.rule,
@@ -108,12 +127,12 @@ def main() -> None:
         chosen={name: setting for name, (setting, _) in chosen.items()},
         training_expectancy={name: profit for name, (_, profit) in chosen.items()},
         training_entries=sum(len(market.ids) for market in training),
-        product_trials=max(1, trained_nets()),
+        product_trials=trials(sum(scores["seeds"]["count"] for scores in training_scores.values())),
     )
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon
     )
-    skills = skill_table({net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS})
+    skills = skill_table(training_scores)
     examination = examine(
         product,
         [markets(bars, volatility, entries, cut, part, horizon) for part in ("validation", "calibration")],
@@ -124,9 +143,8 @@ def main() -> None:
         params.bootstrap,
         horizon,
     )
-    write_results(
-        trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER, examination
-    )
+    frontier = frontier_trades(product, test, params.baselines, params.forensics.stop_times, horizon)
+    write_results(trades, frontier, bars, facts, params.bootstrap, swept, reliability, skills, FOLDER, examination)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import polars as pl
 
 from inference.replay import Bars
 from pipelines.atomic import write_csv, write_parquet
-from pipelines.baselines import BaselineParams, Market, to_frame
-from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts, interval
+from pipelines.baselines import BaselineParams, Market, time_only, to_frame
+from pipelines.bootstrap import BootstrapParams, Resamples, interval, resample
 from pipelines.counterfactuals import compare_options, joined, options, replay_options, suggestions
 from pipelines.forensics import ForensicsParams, forensics
 from pipelines.product import Product
@@ -89,14 +89,16 @@ def examine(
     trades = pl.concat(tables).filter(pl.col("reason") != "open").sort("entry_ts", "id")
     trades = trades.join(regimes.select("id", "regime"), on="id", how="left", maintain_order="left")
     generator = np.random.default_rng(bootstrap.seed)
-    weights = counts(block_indices(trades.height, bootstrap.block_trades, bootstrap.replications, generator))
+    everything = joined([*earlier, test])
+    held = pl.concat(time_only(market, horizon, product.costs, "pessimistic") for market in everything)
+    resamples = resample(trades.select("id").join(held, on="id", maintain_order="left"), bootstrap, generator)
     changes = options(params.stop_times, grids.stop_atr, grids.target_r)
-    replays = replay_options(product, joined([*earlier, test]), changes)
+    replays = replay_options(product, everything, changes)
     before = {name for part in earlier for market in part for name in market.ids}
-    compared = compare_options(replays, before, bootstrap, generator)
+    compared = compare_options(replays, before, held, bootstrap, generator)
     return Examination(
         trades=trades,
-        means=by_reason(trades, params.after_bars, weights, bootstrap.confidence),
+        means=by_reason(trades, params.after_bars, resamples, bootstrap.confidence),
         options=compared,
         suggested=suggestions(compared),
         steps=step_table(trades),
@@ -106,13 +108,13 @@ def examine(
     )
 
 
-def by_reason(trades: pl.DataFrame, after_bars: Sequence[int], weights: Floats, confidence: float) -> pl.DataFrame:
+def by_reason(trades: pl.DataFrame, after_bars: Sequence[int], resamples: Resamples, confidence: float) -> pl.DataFrame:
     """Long table reason ("all" for all), trades, figure, value, low, high: means in R (give_back: a share) over the
-    trades of the reason that know the figure. weights: of `bootstrap.counts`.
+    trades of the reason that know the figure.
     """
     names = [*FIGURES[:3], *(f"after_{n}" for n in after_bars), *FIGURES[3:]]
     reasons = [name for name in ("stop", "target", "time") if (trades["reason"] == name).any()]
-    rows = []
+    rows, weights, level = [], resamples.weights, resamples.expanded(confidence)
     for reason in ("all", *reasons):
         mine = np.ones(trades.height, bool) if reason == "all" else (trades["reason"] == reason).to_numpy()
         for name in names:
@@ -122,7 +124,7 @@ def by_reason(trades: pl.DataFrame, after_bars: Sequence[int], weights: Floats, 
                 continue
             with np.errstate(invalid="ignore"):
                 samples = (weights[:, counted] @ values[counted]) / weights[:, counted].sum(1)
-            low, high = interval(samples, confidence)
+            low, high = interval(samples, level)
             value = float(values[counted].mean())
             row = {"reason": reason, "trades": int(counted.sum()), "figure": name, "value": value}
             rows.append(row | {"low": low, "high": high})

@@ -21,7 +21,10 @@ FAR_IN_HORIZON = (pl.col("horizon_mfe") >= pl.col("stop_distance")).fill_null(Fa
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Σ numerator / Σ denominator over trades. `target` is met above it (better higher) or below it (better lower)."""
+    """Σ numerator / Σ denominator over trades; with a numerator of true and false it is a share of the trades.
+
+    `target` is met above it (better higher) or below it (better lower).
+    """
 
     key: str
     label: str

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from pipelines.bootstrap import Floats
+from pipelines.bootstrap import Resamples
 from pipelines.scorecard import compare, score
 
 FIGURES = ("expectancy_r", "expectancy_bp", "win_rate", "premature_rate", "stop_out_rate", "ambiguity_rate")
@@ -58,11 +58,11 @@ def find_regimes(entries: pl.DataFrame, volatility: pl.DataFrame, train_until: d
     return found.select("id", named)
 
 
-def group_table(product: pl.DataFrame, baseline: pl.DataFrame, weights: Floats, confidence: float) -> pl.DataFrame:
+def group_table(product: pl.DataFrame, baseline: pl.DataFrame, resamples: Resamples, confidence: float) -> pl.DataFrame:
     """Long table dimension, group, name and the columns of `compare`: FIGURES in each group of the product's trades.
 
-    product, baseline: closed trades of the same entries in the same order; weights: of `bootstrap.counts`, over all of
-    them: a group's interval comes from the same resamples. The verdict `versus` holds for all groups at once
+    product, baseline: closed trades of the same entries in the same order; resamples: of all of them: a
+    group's interval comes from the same draws. The verdict `versus` holds for all groups at once
     (Bonferroni), so that searching them for one finds none by chance. A dimension with one group only is left out.
     """
     found = {name: product[name].drop_nulls().unique().sort().to_list() for name in DIMENSIONS}
@@ -72,7 +72,7 @@ def group_table(product: pl.DataFrame, baseline: pl.DataFrame, weights: Floats, 
     for dimension, values in shown.items():
         for value in values:
             mask = (product[dimension] == value).fill_null(False).to_numpy().astype(bool)
-            mine, theirs = (score(each.filter(pl.Series(mask)), weights[:, mask]) for each in (product, baseline))
+            mine, theirs = (score(each.filter(pl.Series(mask)), resamples.part(mask)) for each in (product, baseline))
             strict = compare(mine, theirs, 1 - (1 - confidence) / max(compared, 1))["versus"]
             table = compare(mine, theirs, confidence).with_columns(versus=strict)
             if dimension in OUTCOMES:

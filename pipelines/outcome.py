@@ -28,7 +28,7 @@ class Facts:
     chosen: Mapping[str, Exit]
     training_expectancy: Mapping[str, float]
     training_entries: int
-    product_trials: int  # nets ever trained that the store of runs knows; each could have been kept
+    product_trials: int  # of `models.tracking.trials`: nets trained and configurations evaluated so far
 
     @property
     def best_static(self) -> str:

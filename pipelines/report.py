@@ -15,6 +15,7 @@ from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
 from pipelines.report_skills import skills
 from pipelines.report_tables import (
+    distance_table,
     gap_table,
     groups,
     pick,
@@ -39,7 +40,6 @@ def render(report: Outcome) -> str:
     product = trades.filter(pl.col("policy") == "product")
     begin, end = product.select(pl.col("entry_ts").min(), pl.col("exit_ts").max()).row(0)
     chosen = ", ".join(f"{NAMES[name]} {setting.describe()}" for name, setting in facts.chosen.items())
-    gap_rows = report.gaps.filter(pl.col("metric") != "stop_out_rate")
     return page.substitute(
         **look(),
         plotly=get_plotlyjs(),
@@ -54,8 +54,9 @@ def render(report: Outcome) -> str:
         ),
         tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
         scorecard_note="Pessimistic fills: of stop and target in one bar, the stop. Intervals: "
-        f"{100 * facts.confidence:g} %, stationary block bootstrap, differences paired by entry. A verdict stands only "
-        f"where the whole interval agrees and at least {FEW} trades bear it, else it is null; trades: how many do.",
+        f"{100 * facts.confidence:g} %, stationary bootstrap over blocks of time, differences paired by entry. "
+        f"A verdict stands only where the whole interval agrees and at least {FEW} instants of entry bear it, "
+        "else it is null; trades: how many there are.",
         scorecard=scorecard(report.rows("product")),
         worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
         "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "
@@ -63,7 +64,8 @@ def render(report: Outcome) -> str:
         worst=worst_case(report),
         equity=plot(charts.equity(report.equity)),
         frontier=plot(charts.frontier(report.curves)),
-        gaps=gap_table(gap_rows),
+        gaps=gap_table(report.gaps),
+        distances=distance_table(report.gaps),
         groups_note=f"Each group has its own interval ({100 * facts.confidence:g} %); a verdict holds for all groups "
         "at once (Bonferroni), since of many some differ by chance. Regimes are thirds of the symbol's own GARCH "
         "volatility on the training part. Ambiguous: the exit depends on which of two levels in one bar came first.",

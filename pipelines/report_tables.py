@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.charts import NAMES
+from pipelines.frontier_replays import OWN_STOP
 from pipelines.outcome import Outcome
 from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 
@@ -155,20 +156,37 @@ def worst_case(report: Outcome) -> str:
 
 
 def gap_table(gaps: pl.DataFrame) -> str:
-    """The product's distance from each static curve."""
+    """The product's gap to each static curve at its own mean stop distance."""
     names = {
         "premature_rate": ("premature stops", "%"),
         "expectancy_bp": ("expectancy", "bp"),
         "cvar_bp": ("worst 5 %", "bp"),
     }
     body = []
-    for row in gaps.iter_rows(named=True):
+    own = gaps.filter((pl.col("setting") == OWN_STOP) & pl.col("metric").is_in(list(names)))
+    for row in own.iter_rows(named=True):
         label, unit = names[row["metric"]]
         at = f"{label} against {NAMES[row['curve']]}"
         values = [number(row["product"], unit), number(row["static"], unit), number(row["gap"], unit, signed=True)]
         body.append(cells([at, *values, span(row["low"], row["high"], unit), mark(row["versus"])]))
-    distance = number(gaps["stop_distance"][0], "%")
+    distance = number(own["stop_distance"][0], "%")
     return table([f"at a mean stop of {distance}", "ratchet", "static", "gap", "interval", "versus"], body)
+
+
+def distance_table(gaps: pl.DataFrame) -> str:
+    """The product's gap in expectancy to each static curve, one line a distance."""
+    rows = gaps.filter(pl.col("metric") == "expectancy_bp")
+    curves = rows["curve"].unique(maintain_order=True).to_list()
+    body = []
+    for _, line in rows.group_by("setting", maintain_order=True):
+        of = {row["curve"]: row for row in line.iter_rows(named=True)}
+        texts = [number(line["stop_distance"][0], "%"), f"{line['setting'][0]:g}", number(line["product"][0], "bp")]
+        for each in (of[name] for name in curves):
+            interval = f"<span class=range>{span(each['low'], each['high'], 'bp')}</span>"
+            texts += [f"{number(each['gap'], 'bp', signed=True)} {interval}", mark(each["versus"])]
+        body.append(cells(texts))
+    heads = [head for name in curves for head in (f"less {NAMES[name]}", "versus")]
+    return table(["mean stop", "times its own", "ratchet", *heads], body)
 
 
 def policies(report: Outcome) -> str:

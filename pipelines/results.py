@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_csv, write_json, write_text
-from pipelines.baselines import BaselineParams, Market, Static
-from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
+from pipelines.bootstrap import BootstrapParams, Resamples, resample
 from pipelines.examination import Examination
-from pipelines.frontier import Point, curve_table, gaps, point
+from pipelines.frontier import curve_table, curves, gaps
+from pipelines.frontier_replays import OWN_STOP
 from pipelines.groups import group_table
 from pipelines.outcome import Facts, Outcome
 from pipelines.replays import MODES, POLICIES
@@ -31,9 +30,15 @@ def closed(trades: pl.DataFrame) -> pl.DataFrame:
     return trades.filter(~pl.col("id").is_in(censored.to_list()))
 
 
-def score_all(trades: pl.DataFrame, weights: Floats) -> dict[tuple[str, str], Scores]:
+def draws(trades: pl.DataFrame, params: BootstrapParams) -> Resamples:
+    """Resamples of the entries of closed trades: those of the policy time_only last for the whole horizon."""
+    held = dict(by_policy(trades))["pessimistic", "time_only"]
+    return resample(held, params, np.random.default_rng(params.seed))
+
+
+def score_all(trades: pl.DataFrame, resamples: Resamples) -> dict[tuple[str, str], Scores]:
     """Scores by (mode, policy)."""
-    return {(str(mode), str(policy)): score(t, weights) for (mode, policy), t in by_policy(trades)}
+    return {(str(mode), str(policy)): score(t, resamples) for (mode, policy), t in by_policy(trades)}
 
 
 def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
@@ -57,26 +62,6 @@ def equity_curves(trades: pl.DataFrame, notional_fraction: float) -> pl.DataFram
     return wide.select("ts", *(pl.col(name).cum_sum().round(6) for name in POLICIES))
 
 
-def frontier(
-    test: list[Market], trades: pl.DataFrame, facts: Facts, grids: BaselineParams, weights: Floats
-) -> dict[str, list[Point]]:
-    """The product's point and the static curves, targets as chosen on training; pessimistic fills."""
-    kept = set(trades["id"])
-    curves: dict[str, list[Point]] = {}
-    grid_of = {"fixed_percent": grids.stop_percent, "fixed_atr": grids.stop_atr, "garch": grids.stop_garch}
-    for name, stops in grid_of.items():
-        curves[name] = []
-        like = facts.chosen[name]
-        assert isinstance(like, Static)
-        for stop in tqdm(stops, desc=f"frontier, {name}", leave=False):
-            setting = dataclasses.replace(like, stop=stop)
-            frames = [setting.trades(market, facts.horizon_bars, facts.costs, "pessimistic") for market in test]
-            line = pl.concat(frames).filter(pl.col("id").is_in(list(kept))).sort("entry_ts", "id")
-            curves[name].append(point(line, weights))
-    product = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
-    return {"product": [point(product, weights)], **curves}
-
-
 def metrics(
     table: pl.DataFrame,
     worst: Mapping[str, WorstCase],
@@ -96,7 +81,7 @@ def metrics(
     for name, value in dataclasses.asdict(worst["product"]).items():
         out[name] = float(value)
         out[f"{name}_static"] = float(getattr(worst[best_static], name))
-    for row in gap_table.iter_rows(named=True):
+    for row in gap_table.filter(pl.col("setting") == OWN_STOP).iter_rows(named=True):
         out[f"frontier_gap_{row['metric']}_{row['curve']}"] = row["gap"]
     chosen = {row["policy"]: row for row in selection.iter_rows(named=True)}
     for name in ("trials", "sharpe", "deflated_sharpe"):
@@ -107,42 +92,42 @@ def metrics(
 
 def write_results(
     trades: pl.DataFrame,
-    test: list[Market],
+    frontier: pl.DataFrame,
     bars: pl.DataFrame,
     facts: Facts,
     bootstrap: BootstrapParams,
-    grids: BaselineParams,
     trials: Trials,
     reliability: pl.DataFrame,
     skills: pl.DataFrame,
     folder: Path,
     examination: Examination | None = None,
 ) -> None:
-    """Score the trades and write everything that people and `dvc` read. examination: where the product is an engine."""
+    """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
+    where the product is an engine.
+    """
     kept = closed(trades)
     entries = kept["id"].n_unique()
-    generator = np.random.default_rng(bootstrap.seed)
-    weights = counts(block_indices(entries, bootstrap.block_trades, bootstrap.replications, generator))
-    table = scorecard(score_all(kept, weights), facts.best_static, facts.confidence)
+    resamples = draws(kept, bootstrap)
+    table = scorecard(score_all(kept, resamples), facts.best_static, facts.confidence)
     correlations = return_correlations(bars)
     worst = {
         str(policy): worst_case(frame, correlations, facts.notional_fraction)
         for (mode, policy), frame in by_policy(kept)
         if mode == "pessimistic"
     }
-    points = frontier(test, kept, facts, grids, weights)
-    curves = curve_table(points)
-    gap_table = gaps(points["product"][0], {k: v for k, v in points.items() if k != "product"}, facts.confidence)
+    points = curves(frontier, set(kept["id"]), resamples)
+    curve_rows = curve_table(points)
+    gap_table = gaps(points, resamples, facts.confidence)
     equity = equity_curves(kept, facts.notional_fraction)
     ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
     product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
-    groups = group_table(product, static, weights, facts.confidence)
+    groups = group_table(product, static, resamples, facts.confidence)
     selection = selection_table(trials, profit_by_time(product), facts.product_trials)
 
     write_csv(table, folder / "scorecard.csv")
     write_csv(equity, folder / "plots/equity.csv")
     # One file a line: so `dvc plots` tells them apart.
-    for (policy,), line in curves.group_by("policy"):
+    for (policy,), line in curve_rows.group_by("policy"):
         write_csv(line, folder / f"plots/frontier_{policy}.csv")
     for (net, curve), line in reliability.group_by("net", "curve"):
         write_csv(line, folder / f"plots/calibration_{net}_{curve}.csv")
@@ -165,7 +150,7 @@ def write_results(
         table=table,
         worst=worst,
         equity=equity,
-        curves=curves,
+        curves=curve_rows,
         gaps=gap_table,
         calibration=reliability,
         skills=skills,

@@ -59,8 +59,9 @@ def cvar(values: Floats, weights: Floats, share: float = 0.05) -> Floats:
 def portfolio_loss(trades: pl.DataFrame, notional_fraction: float) -> float:
     """Largest sum over positions open in the same bar of what their first stops would lose, as fraction of equity.
 
-    Stressed: all positions lose together (correlation 1), whatever their sides; a stop that has trailed still counts in
-    full. NaN without stops.
+    METRICS.md's worst simultaneous open risk under the hardest stress: all positions lose together (correlation 1),
+    whatever their sides, and a stop that has trailed still counts in full: never less than the risk in force, but for
+    gaps beyond a stop and the costs of the exit, which the maximum loss holds. NaN without stops.
     """
     risk = (notional_fraction * trades["stop_distance"] / trades["entry_price"]).to_numpy()
     if not np.isfinite(risk).all():
@@ -79,15 +80,21 @@ def cascades(trades: pl.DataFrame, correlations: dict[tuple[str, str], float]) -
 
     exit_bar numbers the bars of all symbols together. Correlation of positions: side × side × that of the returns.
     """
-    stops = trades.filter(pl.col("reason") == "stop").sort("exit_ts")
+    stops = trades.filter(pl.col("reason") == "stop").sort("exit_bar")
     place = stops["exit_bar"].to_numpy()
-    symbols, sides = stops["symbol"].to_list(), stops["side"].to_list()
+    names, symbol = np.unique(stops["symbol"].to_numpy().astype(str), return_inverse=True)
+    matrix = np.array([[correlations[str(a), str(b)] for b in names] for a in names])
+    side = stops["side"].to_numpy().astype(np.int64)
+    # The stops of the bars that count for each, itself among them: one slice of the sorted table.
+    first = np.searchsorted(place, place - CASCADE_BARS, "right")
+    last = np.searchsorted(place, place, "right")
     instants = set()
-    for i in range(len(symbols)):
-        near = [j for j in range(len(symbols)) if 0 <= place[i] - place[j] < CASCADE_BARS]
-        shared = [1.0 if j == i else sides[i] * sides[j] * correlations[symbols[i], symbols[j]] for j in near]
-        together = sum(correlation > CASCADE_CORRELATION for correlation in shared)
-        if together >= CASCADE_POSITIONS:
+    for i, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        if b - a < CASCADE_POSITIONS or int(place[i]) in instants:
+            continue
+        shared = side[i] * side[a:b] * matrix[symbol[i], symbol[a:b]] > CASCADE_CORRELATION
+        shared[i - a] = True
+        if shared.sum() >= CASCADE_POSITIONS:
             instants.add(int(place[i]))
     return len(instants)
 

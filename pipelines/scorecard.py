@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from pipelines.bootstrap import Floats, interval
+from pipelines.bootstrap import Floats, Resamples, interval, share_interval
 from pipelines.figures import Better, figures
 
 
@@ -22,6 +23,12 @@ def sums(trades: pl.DataFrame) -> tuple[Floats, Floats]:
     return table[:, 0::2], table[:, 1::2]
 
 
+def shares(trades: pl.DataFrame) -> list[int]:
+    """The figures that count trades: those whose numerator is true or false."""
+    kinds = trades.head(0).select(f.numerator.alias(f.key) for f in figures()).schema
+    return [i for i, f in enumerate(figures()) if kinds[f.key] == pl.Boolean]
+
+
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Elementwise ratio; NaN where no trade counts."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -30,25 +37,41 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """One policy: each figure's value (figures,), bootstrap samples (replications, figures) and count of trades."""
+    """One policy: each figure's value (figures,), bootstrap samples (replications, figures), and how many trades and
+    instants of entry it rests on.
+    """
 
     value: Floats
     samples: Floats
     counted: Floats
+    instants: Floats
+    resamples: Resamples
+    certain: Mapping[int, int]  # by figure: shares that are 0 or 1, with the number of trades that are independent
+
+    def interval(self, figure: int, confidence: float, level: float) -> tuple[float, float]:
+        """Of a figure's value; level: `confidence` expanded for the bootstrap."""
+        if figure in self.certain:
+            return share_interval(float(self.value[figure]), self.certain[figure], confidence)
+        return interval(self.samples[:, figure], level)
 
 
-def score(trades: pl.DataFrame, weights: Floats) -> Scores:
-    """Figures of one policy's closed trades in time order; weights (replications, trades): `bootstrap.counts`."""
+def score(trades: pl.DataFrame, resamples: Resamples) -> Scores:
+    """Figures of one policy's closed trades, in the order of the entries that were resampled."""
     numerator, denominator = sums(trades)
+    counts, value = denominator != 0, ratio(numerator.sum(0), denominator.sum(0))
+    certain = [i for i in shares(trades) if value[i] in (0.0, 1.0)]
     return Scores(
-        ratio(numerator.sum(0), denominator.sum(0)),
-        ratio(weights @ numerator, weights @ denominator),
-        (denominator != 0).sum(0).astype(np.float64),
+        value,
+        ratio(resamples.weights @ numerator, resamples.weights @ denominator),
+        counts.sum(0).astype(np.float64),
+        np.array([len(np.unique(resamples.begin[mask])) for mask in counts.T], np.float64),
+        resamples,
+        {i: resamples.part(counts[:, i]).disjoint() for i in certain},
     )
 
 
 FEW = 20
-"""Fewer trades than this bear no verdict: the bootstrap of a handful knows too little of what may happen."""
+"""Fewer instants of entry than this bear no verdict: the bootstrap of a handful knows too little of what may happen."""
 
 
 def verdict(value: float, low: float, high: float, better: Better, target: float | None) -> str:
@@ -75,16 +98,16 @@ def compare(product: Scores, baseline: Scores, confidence: float) -> pl.DataFram
 
     Paired: both policies are resampled by the same rows of the same entries.
     """
-    rows = []
+    rows, level = [], product.resamples.expanded(confidence)
     for i, figure in enumerate(figures()):
-        low, high = interval(product.samples[:, i], confidence)
-        gap_low, gap_high = interval(product.samples[:, i] - baseline.samples[:, i], confidence)
+        low, high = product.interval(i, confidence, level)
+        gap_low, gap_high = interval(product.samples[:, i] - baseline.samples[:, i], level)
         value, other = float(product.value[i]), float(baseline.value[i])
         versus = comparison(value - other, gap_low, gap_high, figure.better)
         reached = verdict(value, low, high, figure.better, figure.target)
-        if reached and product.counted[i] < FEW:
+        if reached and product.instants[i] < FEW:
             reached = "null"
-        if versus and min(product.counted[i], baseline.counted[i]) < FEW:
+        if versus and min(product.instants[i], baseline.instants[i]) < FEW:
             versus = "null"
         rows.append(
             {

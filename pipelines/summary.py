@@ -87,8 +87,8 @@ def selection_lines(chosen: pl.DataFrame) -> list[str]:
     rows = {row["policy"]: row for row in chosen.iter_rows(named=True)}
     product, sweep = rows["product"], rows["all"]
     lines = [
-        f"{'ratchet':>10}: Sharpe ratio {product['sharpe']:.3f} an entry; with {product['trials']} nets trained so far "
-        f"it exceeds luck with probability {_chance(product['deflated_sharpe'])} (deflated)"
+        f"{'ratchet':>10}: Sharpe ratio {product['sharpe']:.3f} an entry; after {product['trials']} trials (nets, "
+        f"settings) it exceeds luck with probability {_chance(product['deflated_sharpe'])} (deflated)"
     ]
     lines.append(
         f"{'sweep':>10}: best of {sweep['trials']} settings exceeds luck with probability "

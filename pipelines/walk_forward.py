@@ -24,14 +24,13 @@ from features.families import FAMILIES
 from models.nets import KINDS
 from pipelines import evaluate, export, features, labels, train
 from pipelines.atomic import write_csv, write_text
-from pipelines.bootstrap import block_indices, counts
 from pipelines.evaluate import EvaluateParams
 from pipelines.folds import Fold, WalkForwardParams, folds, prepare
 from pipelines.groups import group_table
 from pipelines.params import read, section
 from pipelines.partitions import read_bars
 from pipelines.replays import POLICIES
-from pipelines.results import by_policy, closed, equity_curves, score_all, scorecard
+from pipelines.results import by_policy, closed, draws, equity_curves, score_all, scorecard
 from pipelines.splits import SplitParams
 from pipelines.tables import microseconds
 from pipelines.walk_forward_page import render
@@ -165,12 +164,11 @@ def main() -> None:
     )
     trades = stitch(plan, np.unique(microseconds(bars["ts"])))
     entries, bootstrap = trades["id"].n_unique(), evaluation.bootstrap
-    generator = np.random.default_rng(bootstrap.seed)
-    weights = counts(block_indices(entries, bootstrap.block_trades, bootstrap.replications, generator))
-    card = scorecard(score_all(trades, weights), STATIC, bootstrap.confidence)
+    resamples = draws(trades, bootstrap)
+    card = scorecard(score_all(trades, resamples), STATIC, bootstrap.confidence)
     ordered = dict(by_policy(trades.filter(pl.col("mode") == "pessimistic")))
     groups = group_table(
-        ordered["pessimistic", "product"], ordered["pessimistic", STATIC], weights, bootstrap.confidence
+        ordered["pessimistic", "product"], ordered["pessimistic", STATIC], resamples, bootstrap.confidence
     )
     table = fold_table(plan)
     spread = dispersion(table)

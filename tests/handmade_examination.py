@@ -45,5 +45,5 @@ def make_product(folder: Path) -> Product:
 def make_examination(folder: Path, earlier: Sequence[Sequence[Market]] = MARKETS[:1]) -> Examination:
     ids = MARKETS[1][0].ids
     regimes = pl.DataFrame({"id": ids, "regime": [("calm", "wild", None)[i % 3] for i in range(len(ids))]})
-    bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
+    bootstrap = BootstrapParams(3.0, 200, 0.9, 1)
     return examine(make_product(folder), earlier, MARKETS[1], regimes, PARAMS, GRIDS, bootstrap, handmade.HORIZON)

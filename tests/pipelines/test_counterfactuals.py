@@ -9,13 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from handmade_examination import EARLIER, MARKETS, make_product
+from handmade_examination import COSTS, EARLIER, MARKETS, make_product
+from handmade_export import HORIZON
+from handmade_resamples import held
 from inference.variant import OPTIONAL_STEPS
+from pipelines.baselines import time_only
 from pipelines.bootstrap import BootstrapParams
 from pipelines.counterfactuals import Option, compare_options, joined, options, replay_options, suggestions
 from pipelines.product import Product
 
 BOOTSTRAP = BootstrapParams(3.0, 400, 0.9, 1)
+HELD = held(np.arange(90), 1).with_columns(id=pl.Series([f"{i:03d}" for i in range(90)]))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,7 @@ def test_comparisons_equal_slow_means() -> None:
     rng = np.random.default_rng(1)
     gains = {("stop_atr", 1.0): rng.normal(0, 5, 90).tolist(), ("stop_atr", 2.0): rng.normal(3, 1, 90).tolist()}
     replays, earlier = made(gains, 30)
-    table = compare_options(replays, earlier, BOOTSTRAP, np.random.default_rng(2))
+    table = compare_options(replays, earlier, HELD, BOOTSTRAP, np.random.default_rng(2))
     assert table.height == 4
     for row in table.iter_rows(named=True):
         line = gains["stop_atr", row["value"]]
@@ -97,9 +101,9 @@ def test_comparisons_equal_slow_means() -> None:
 
 def test_few_changed_trades_bear_no_verdict() -> None:
     replays, earlier = made(
-        {("target_r", 3.0): [0.0] * 61 + [5.0] * 19, ("target_r", 4.0): [0.0] * 60 + [5.0] * 20}, 30
+        {("target_r", 3.0): [0.0, 5.0] * 19 + [0.0] * 42, ("target_r", 4.0): [0.0, 5.0] * 20 + [0.0] * 40}, 0
     )
-    test = compare_options(replays, earlier, BOOTSTRAP, np.random.default_rng(2)).filter(pl.col("part") == "test")
+    test = compare_options(replays, earlier, HELD, BOOTSTRAP, np.random.default_rng(2)).filter(pl.col("part") == "test")
     assert dict(test.select("value", "changed").iter_rows()) == {3.0: 19, 4.0: 20}
     assert dict(test.select("value", "versus").iter_rows()) == {3.0: "null", 4.0: "better"}
 
@@ -112,7 +116,7 @@ def test_suggestions_are_chosen_before_and_judged_on_test() -> None:
         ("target_r", 1.0): [-1.0] * 40 + [9.0] * 40,
     }
     replays, earlier = made(gains, 40)
-    found = suggestions(compare_options(replays, earlier, BOOTSTRAP, np.random.default_rng(2)))
+    found = suggestions(compare_options(replays, earlier, HELD, BOOTSTRAP, np.random.default_rng(2)))
     by_kind = {row["kind"]: row for row in found.iter_rows(named=True)}
     assert by_kind["stop_atr"]["value"] == 1.0
     assert by_kind["stop_atr"]["earlier_bp"] == pytest.approx(4.0)
@@ -126,6 +130,7 @@ def test_suggestions_are_chosen_before_and_judged_on_test() -> None:
 
 def test_entries_before_the_test_part_are_judged_apart(product: Product) -> None:
     table = replay_options(product, joined(MARKETS), [Option("stop_times", 0.5)])
-    compared = compare_options(table, EARLIER, BOOTSTRAP, np.random.default_rng(1))
+    times = pl.concat(time_only(market, HORIZON, COSTS, "pessimistic") for market in joined(MARKETS))
+    compared = compare_options(table, EARLIER, times, BOOTSTRAP, np.random.default_rng(1))
     counts = dict(compared.select("part", "trades").iter_rows())
     assert counts == {"earlier": len(MARKETS[0][0].ids), "test": len(MARKETS[1][0].ids)}

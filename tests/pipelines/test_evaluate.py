@@ -17,20 +17,21 @@ from pipelines.baselines import (
     Market,
     Parabolic,
     Static,
+    Unit,
     candidates,
     choose,
     mean_profit,
     random_distances,
     time_only,
 )
-from pipelines.bootstrap import BootstrapParams, block_indices, counts
+from pipelines.bootstrap import BootstrapParams
 from pipelines.entries import EntryParams, find_entries
-from pipelines.frontier import gaps, point
+from pipelines.frontier import curves, gaps
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
 from pipelines.report_skills import skill_table
-from pipelines.results import closed, equity_curves, write_results
+from pipelines.results import closed, draws, equity_curves, write_results
 from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials
 from pipelines.splits import SplitParams
@@ -188,21 +189,39 @@ def test_fills_before_fees(parts: dict[str, list[Market]]) -> None:
     assert (better >= -1e-9).all()
 
 
-def test_frontier_gap_of_a_point_on_the_curve_is_nothing(parts: dict[str, list[Market]]) -> None:
-    def trades(stop: float) -> pl.DataFrame:
-        frames = [Static("percent", stop, 2.0).trades(m, H, COSTS, "pessimistic") for m in parts["test"]]
-        return pl.concat(frames).sort("entry_ts", "id")
+@pytest.fixture(scope="module")
+def frontier(parts: dict[str, list[Market]]) -> pl.DataFrame:
+    """Settings as of `frontier_trades`; GARCH stops stand in for the product."""
+    grids: dict[str, tuple[Unit, tuple[float, ...]]] = {
+        "product": ("garch", (0.5, 1.0)),
+        "fixed_percent": ("percent", GRIDS.stop_percent),
+        "fixed_atr": ("atr", GRIDS.stop_atr),
+        "garch": ("garch", GRIDS.stop_garch),
+    }
+    frames = [
+        Static(unit, stop, 2.0)
+        .trades(market, H, COSTS, "pessimistic")
+        .select(pl.lit(name).alias("policy"), pl.lit(stop).alias("setting"), pl.all())
+        for name, (unit, stops) in grids.items()
+        for stop in stops
+        for market in parts["test"]
+    ]
+    return pl.concat(frames)
 
-    weights = counts(block_indices(trades(1.0).height, 5.0, 100, np.random.default_rng(1)))
-    curve = [point(trades(stop), weights) for stop in (1.0, 2.0, 4.0)]
-    table = gaps(curve[1], {"fixed_percent": curve}, 0.9)
-    assert table["gap"].to_numpy() == pytest.approx(0, abs=1e-9)
-    assert set(table["versus"]) <= {"null", ""}
-    outside = gaps(point(trades(8.0), weights), {"fixed_percent": curve}, 0.9)
-    assert outside["gap"].null_count() == outside.height
-    tail = sorted(1e4 * trades(2.0)["pnl"] / trades(2.0)["entry_price"])
-    assert curve[1].value["stop_out_rate"] == pytest.approx((trades(2.0)["reason"] == "stop").mean())
-    assert tail[0] <= curve[1].value["cvar_bp"] <= tail[len(tail) // 20 + 1]
+
+def test_the_gap_of_a_product_on_the_curve_is_nothing(frontier: pl.DataFrame, trades: pl.DataFrame) -> None:
+    resamples = draws(closed(trades), BootstrapParams(3.0, 100, 0.9, 1))
+    points = curves(frontier, set(closed(trades)["id"]), resamples)
+    assert list(points) == ["product", "fixed_percent", "fixed_atr", "garch"]
+    table = gaps(points, resamples, 0.9)
+    same = table.filter(pl.col("curve") == "garch")
+    assert same.height == 2 * 4
+    assert same["gap"].to_numpy() == pytest.approx(0, abs=1e-9)
+    assert set(same["versus"]) <= {"null", ""}
+    own = frontier.filter((pl.col("policy") == "product") & (pl.col("setting") == 1.0))
+    point, tail = points["product"][1], sorted(1e4 * own["pnl"] / own["entry_price"])
+    assert (point.setting, point.value["stop_out_rate"]) == (1.0, pytest.approx((own["reason"] == "stop").mean()))
+    assert tail[0] <= point.value["cvar_bp"] <= tail[len(tail) // 20 + 1]
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +270,7 @@ def test_equity_ends_at_the_sum_of_profits(trades: pl.DataFrame) -> None:
 
 
 def test_the_files_of_an_evaluation(
-    trades: pl.DataFrame, parts: dict[str, list[Market]], bars: pl.DataFrame, tmp_path: Path
+    trades: pl.DataFrame, frontier: pl.DataFrame, bars: pl.DataFrame, tmp_path: Path
 ) -> None:
     chosen = {
         "fixed_percent": Static("percent", 2.0, 2.0),
@@ -264,10 +283,8 @@ def test_the_files_of_an_evaluation(
     assert facts.best_static == "fixed_atr"  # the chandelier is not static
     reliability = pl.DataFrame({"net": ["stop"], "curve": ["hit"], "forecast": [0.5], "observed": [0.4], "count": [9]})
     for folder in ("one", "two"):
-        bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
-        write_results(
-            trades, parts["test"], bars, facts, bootstrap, GRIDS, TRIALS, reliability, SKILLS, tmp_path / folder
-        )
+        bootstrap = BootstrapParams(3.0, 200, 0.9, 1)
+        write_results(trades, frontier, bars, facts, bootstrap, TRIALS, reliability, SKILLS, tmp_path / folder)
     names = sorted(str(p.relative_to(tmp_path / "one")) for p in (tmp_path / "one").rglob("*.*"))
     plots = [
         "calibration_stop_hit",
@@ -307,7 +324,7 @@ def test_bars_by_symbol_keeps_rows(bars: pl.DataFrame) -> None:
 
 def test_the_summary_reads_the_files(
     trades: pl.DataFrame,
-    parts: dict[str, list[Market]],
+    frontier: pl.DataFrame,
     bars: pl.DataFrame,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -321,11 +338,10 @@ def test_the_summary_reads_the_files(
     none = pl.DataFrame(schema={"net": pl.String, "curve": pl.String, "forecast": pl.Float64, "observed": pl.Float64})
     write_results(
         trades,
-        parts["test"],
+        frontier,
         bars,
         facts,
-        BootstrapParams(5.0, 100, 0.9, 1),
-        GRIDS,
+        BootstrapParams(3.0, 100, 0.9, 1),
         TRIALS,
         none,
         SKILLS,
@@ -335,6 +351,6 @@ def test_the_summary_reads_the_files(
     printed = capsys.readouterr().out
     assert "Mean R, all trades" in printed
     assert "maximum loss" in printed
-    assert "with 3 nets trained so far" in printed
+    assert "after 3 trials (nets, settings)" in printed
     assert "best of 4 settings" in printed
     assert "artifacts/evaluate/report.html" in printed

@@ -12,11 +12,11 @@ from plotly.offline import get_plotlyjs
 
 from browser import needs_browser, visit
 from handmade_examination import BARS, COSTS, MARKETS, make_examination, make_product
+from handmade_resamples import one_a_day
 from inference.actions import STOP_STEPS, TARGET_STEPS
 from inference.replay import ledger_engine
 from pipelines import charts, forensic_charts, report_trades
 from pipelines.baselines import to_frame
-from pipelines.bootstrap import block_indices, counts
 from pipelines.examination import Examination, by_reason
 from pipelines.report import look, plot
 from pipelines.waterfall import step_table
@@ -49,8 +49,7 @@ def test_the_trades_are_the_products(examination: Examination, tmp_path: Path) -
 
 def test_means_by_exit_equal_slow_loops(examination: Examination) -> None:
     trades = examination.trades
-    weights = counts(block_indices(trades.height, 5.0, 300, np.random.default_rng(3)))
-    table = by_reason(trades, (4, 8, 16), weights, 0.9)
+    table = by_reason(trades, (4, 8, 16), one_a_day(trades.height, 300, 3), 0.9)
     assert set(table["reason"]) == {"all", *trades["reason"]}
     for row in table.iter_rows(named=True):
         mine = [t for t in trades.iter_rows(named=True) if row["reason"] in ("all", t["reason"])]

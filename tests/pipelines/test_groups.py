@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.bootstrap import block_indices, counts
+from handmade_resamples import one_a_day
 from pipelines.groups import DIMENSIONS, FIGURES, find_regimes, group_table, with_groups
 from pipelines.scorecard import score
 
@@ -58,9 +58,9 @@ def trades() -> pl.DataFrame:
 
 
 def test_groups_hold_their_own_trades(trades: pl.DataFrame) -> None:
-    weights = counts(block_indices(N, 3.0, 200, np.random.default_rng(2)))
+    resamples = one_a_day(N, 200, 2)
     worse = trades.with_columns(pl.col("pnl") - 1, pl.col("r") - 0.5)
-    table = group_table(trades, worse, weights, 0.95)
+    table = group_table(trades, worse, resamples, 0.95)
     # One regime (the rest is unknown), one hour, one model: nothing to tell apart.
     assert table["dimension"].unique(maintain_order=True).to_list() == ["symbol", "side", "weekday", "reason"]
     assert set(table["figure"]) == set(FIGURES)
@@ -78,21 +78,23 @@ def test_groups_hold_their_own_trades(trades: pl.DataFrame) -> None:
 
 
 def test_a_groups_interval_is_that_of_its_resampled_trades(trades: pl.DataFrame) -> None:
-    rows = block_indices(N, 3.0, 200, np.random.default_rng(2))
-    table = group_table(trades, trades, counts(rows), 0.9)
+    resamples = one_a_day(N, 200, 2)
+    table = group_table(trades, trades, resamples, 0.9)
     row = table.row(by_predicate=(pl.col("group") == "B") & (pl.col("figure") == "expectancy_r"), named=True)
     r, of_b = trades["r"].to_numpy(), (trades["symbol"] == "B").to_numpy()
+    rows = [np.repeat(np.arange(N), drawn.astype(int)) for drawn in resamples.weights]
     means = [r[sample][of_b[sample]].mean() for sample in rows]
-    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(means, [0.05, 0.95])))
+    tail = (1 - resamples.part(of_b).expanded(0.9)) / 2
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(means, [tail, 1 - tail])))
 
 
 def test_a_verdict_must_hold_for_all_groups_at_once(trades: pl.DataFrame) -> None:
-    weights = counts(block_indices(N, 3.0, 500, np.random.default_rng(2)))
+    resamples = one_a_day(N, 500, 2)
     alone, together = 0, 0
     for shift in np.linspace(0.2, 0.8, 7):
         noise = np.random.default_rng(4).standard_normal(N) - shift
         other = trades.with_columns(pl.col("pnl") + noise, pl.col("r") + noise / 2)
-        table = group_table(trades, other, weights, 0.95).filter(pl.col("figure") == "expectancy_r")
+        table = group_table(trades, other, resamples, 0.95).filter(pl.col("figure") == "expectancy_r")
         table = table.filter((pl.col("dimension") != "reason") & (pl.col("group_trades") >= 20))
         clear = table["difference_low"] > 0
         alone += int(clear.sum())
@@ -103,11 +105,12 @@ def test_a_verdict_must_hold_for_all_groups_at_once(trades: pl.DataFrame) -> Non
 
 
 def test_a_group_of_all_trades_has_the_interval_of_all(trades: pl.DataFrame) -> None:
-    weights = counts(block_indices(N, 3.0, 200, np.random.default_rng(2)))
+    resamples = one_a_day(N, 200, 2)
     few = trades.with_columns(symbol=pl.when(pl.int_range(pl.len()) > 0).then(pl.lit("A")).otherwise(pl.lit("B")))
-    row = group_table(few, few, weights, 0.9).row(
+    row = group_table(few, few, resamples, 0.9).row(
         by_predicate=(pl.col("group") == "A") & (pl.col("figure") == "expectancy_r"), named=True
     )
-    samples = score(trades, weights).samples[:, 0]
-    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(samples, [0.05, 0.95])), abs=0.03)
+    samples = score(trades, resamples).samples[:, 0]
+    tail = (1 - resamples.expanded(0.9)) / 2
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(samples, [tail, 1 - tail])), abs=0.03)
     assert set(DIMENSIONS) <= set(trades.columns)

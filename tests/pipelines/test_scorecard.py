@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.bootstrap import block_indices, counts
+from handmade_resamples import held, one_a_day
+from pipelines.bootstrap import BootstrapParams, Resamples, resample
 from pipelines.figures import figures
 from pipelines.scorecard import (
     FEW,
@@ -78,8 +79,8 @@ BY_HAND = {
 
 
 @pytest.fixture(scope="module")
-def weights() -> np.ndarray:
-    return counts(block_indices(5, 2.0, 500, np.random.default_rng(1)))
+def resamples() -> Resamples:
+    return one_a_day(5, 500, 1)
 
 
 def test_every_figure_has_its_value() -> None:
@@ -87,9 +88,9 @@ def test_every_figure_has_its_value() -> None:
 
 
 @pytest.mark.parametrize("key", BY_HAND)
-def test_by_hand(key: str, weights: np.ndarray) -> None:
+def test_by_hand(key: str, resamples: Resamples) -> None:
     place = list(BY_HAND).index(key)
-    assert score(TRADES, weights).value[place] == pytest.approx(BY_HAND[key], rel=1e-12)
+    assert score(TRADES, resamples).value[place] == pytest.approx(BY_HAND[key], rel=1e-12)
 
 
 def test_scale_does_not_matter() -> None:
@@ -97,13 +98,15 @@ def test_scale_does_not_matter() -> None:
               "intended_price", "exit_fill")  # fmt: skip
     dear = TRADES.with_columns(pl.col(name) * 50 for name in prices)
     mixed = pl.concat([TRADES, dear])
-    one, both = (score(frame, np.ones((1, frame.height))).value for frame in (TRADES, mixed))
+    one, both = (score(frame, one_a_day(frame.height, 100, 1)).value for frame in (TRADES, mixed))
     assert both == pytest.approx(one)
 
 
-def test_trades_without_a_stop_have_no_r_but_count_in_money(weights: np.ndarray) -> None:
+def test_trades_without_a_stop_have_no_r_but_count_in_money(resamples: Resamples) -> None:
     nothing = pl.lit(None, pl.Float64)
-    value = dict(zip(BY_HAND, score(TRADES.with_columns(r=nothing, stop_distance=nothing), weights).value, strict=True))
+    value = dict(
+        zip(BY_HAND, score(TRADES.with_columns(r=nothing, stop_distance=nothing), resamples).value, strict=True)
+    )
     assert math.isnan(value["expectancy_r"])
     assert math.isnan(value["profit_capture"])
     assert math.isnan(value["stop_distance"])
@@ -111,16 +114,17 @@ def test_trades_without_a_stop_have_no_r_but_count_in_money(weights: np.ndarray)
 
 
 def test_a_resample_is_the_figure_of_the_resampled_trades() -> None:
-    rows = block_indices(5, 2.0, 20, np.random.default_rng(2))
-    samples = score(TRADES, counts(rows)).samples
+    drawn = one_a_day(5, 100, 2)
+    samples = score(TRADES, drawn).samples
     for b in range(20):
-        again = score(TRADES[rows[b].tolist()], np.ones((1, 5))).value
+        rows = np.repeat(np.arange(5), drawn.weights[b].astype(int))
+        again = score(TRADES[rows.tolist()], one_a_day(5, 100, 1)).value
         assert samples[b] == pytest.approx(again, nan_ok=True)
 
 
 def test_differences_are_paired() -> None:
     many = pl.concat([TRADES] * 10)
-    w = counts(block_indices(50, 5.0, 400, np.random.default_rng(3)))
+    w = one_a_day(50, 400, 3)
     lifted = many.with_columns(pl.col("pnl") + 1, pl.col("r") + 0.5)
     table = compare(score(lifted, w), score(many, w), 0.95)
     row = table.row(by_predicate=pl.col("figure") == "expectancy_r", named=True)
@@ -134,18 +138,50 @@ def test_differences_are_paired() -> None:
 
 def test_win_rate_impact_is_the_paired_difference() -> None:
     many = pl.concat([TRADES] * 10)
-    w = counts(block_indices(50, 5.0, 400, np.random.default_rng(3)))
+    w = one_a_day(50, 400, 3)
     table = compare(score(many.with_columns(pl.col("pnl") + 4), w), score(many, w), 0.95)
     row = with_win_rate_impact(table).row(by_predicate=pl.col("figure") == "win_rate_impact", named=True)
     assert row["value"] == pytest.approx(1 - 3 / 5)
     assert (row["target"], row["verdict"]) == (0.05, "met")
 
 
-def test_few_trades_bear_no_verdict(weights: np.ndarray) -> None:
-    scores = score(TRADES, weights)
+def test_few_trades_bear_no_verdict(resamples: Resamples) -> None:
+    scores = score(TRADES, resamples)
     assert (scores.counted < FEW).all()
     table = compare(scores, scores, 0.95)
     assert set(table["verdict"]) == {"null", ""}
+
+
+def test_many_trades_of_few_instants_bear_no_verdict() -> None:
+    """Ten times five trades: at 50 instants a verdict, at 5 none."""
+    many = pl.concat([TRADES] * 10)
+    for instants, expected in ((50, "not met"), (5, "null")):
+        day = np.repeat(np.arange(instants), 50 // instants)
+        drawn = resample(held(day, 1), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
+        table = compare(score(many, drawn), score(many, drawn), 0.95)
+        row = table.row(by_predicate=pl.col("figure") == "win_rate_2r", named=True)
+        assert (row["trades"], row["verdict"]) == (50, expected)
+
+
+def test_shares_that_never_failed_are_not_certain() -> None:
+    """No premature stop in 50 trades, two at each instant, held two days: at most 13 are independent of each other."""
+    many = pl.concat([TRADES.with_columns(premature=pl.lit(False), gap=pl.lit(True))] * 10)
+    drawn = resample(held(np.repeat(np.arange(25), 2), 2), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
+    scores = score(many, drawn)
+    table = {row["figure"]: row for row in compare(scores, scores, 0.95).iter_rows(named=True)}
+    row = table["premature_rate"]
+    assert (row["value"], row["low"]) == (0.0, 0.0)
+    assert row["high"] == pytest.approx(1 - 0.025 ** (1 / 13))
+    assert row["verdict"] == "null"  # 24.7 % of a target below 20 %
+    assert table["gap_rate"]["high"] == 1.0
+    assert 0.5 < table["gap_rate"]["low"] < 0.8
+    assert table["slippage_targets"]["high"] == 0.0, "no share of trades"
+    longer = pl.concat([many] * 2)
+    drawn = resample(held(np.arange(100), 1), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
+    scores = score(longer, drawn)
+    again = compare(scores, scores, 0.95).row(by_predicate=pl.col("figure") == "premature_rate", named=True)
+    assert again["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
+    assert again["verdict"] == "met"
 
 
 @pytest.mark.parametrize(

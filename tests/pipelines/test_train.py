@@ -48,7 +48,7 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     assert find_run(trained.weights_sha256) is not None
     train.main(net)
     assert content(out) == first
-    assert trained_nets() == before + 1, "the same net again is no other trial"
+    assert trained_nets() == before + 2, "both seeds are trials; the same nets again are no others"
 
 
 def test_labels_of_the_test_part_do_not_reach_the_net(folder):
