@@ -1,6 +1,5 @@
 // The exponential function without branches or tables, so that a compiler can take several at a time.
 #pragma once
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -13,7 +12,8 @@ namespace ratchet {
 inline double natural_exp(double x) {
     constexpr double LN2_HIGH = 6.93147180369123816490e-01, LN2_LOW = 1.90821492927058770002e-10;
     constexpr double PER_LN2 = 1.44269504088896338700e+00, WHOLE = 0x1.8p52;  // what is added to WHOLE is rounded
-    const double bounded = std::min(std::max(x, -746.0), 710.0);
+    // both times x is asked, not what came of the first: a compiler would else branch
+    const double above = x > -746.0 ? x : -746.0, bounded = x < 710.0 ? above : 710.0;
     const double shifted = bounded * PER_LN2 + WHOLE, k = shifted - WHOLE;
     const double high = bounded - k * LN2_HIGH, low = k * LN2_LOW, r = high - low, z = r * r;
     const double c = r - z * (1.66666666666666019037e-01 +

@@ -3,8 +3,8 @@
 // A kernel is a small struct: parameters in, `update(inputs...)` per bar, `state(archive)`. It never sees a non-finite
 // number: the gate (`Gated`) is the one place with the NaN rule. A bar on which any input is missing gives NaN and
 // leaves the state as it was; a result that is not finite (or not ready: NaN) leaves as NaN. So state is always finite.
-// Blocks and single bars run the same `update`, hence batch equals stream to the bit. Where steps of one bar would wait
-// for each other, a kernel has a `run` of many bars in its place, which single bars run too.
+// Blocks and single bars run the same `update`, hence batch equals stream to the bit. A few kernels that many features
+// use have a `run` of many bars beside it, which the contract tests hold to the same bits.
 //
 // A kernel of which several numbers can be told has a `Reading`: `update` says whether it is ready and `read(reading)`
 // tells one of them. Nodes of a graph that differ in their last parameter alone, the reading, share one state.
@@ -19,6 +19,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -88,8 +89,8 @@ concept HasReadings = requires { typename Kernel::Reading; };
 template <class Kernel>
 concept Stateless =
     requires(const Kernel kernel) { []<class... A>(double (Kernel::*)(A...) const) {}(&Kernel::update); };
-/// Whether a kernel runs a stretch of bars at once: `run(inputs..., out, n)` in place of `update`. What it gives must
-/// not depend on how bars are cut into stretches.
+/// Whether a kernel has a quicker way through many bars at once, `run(inputs..., out, n)`, of which none is missing. It
+/// gives what as many calls of `update` give, to the bit.
 template <class Kernel>
 concept HasRun = requires { &Kernel::run; };
 
@@ -109,18 +110,14 @@ struct Inputs {
         return call(kernel, i, std::make_index_sequence<Arity>{});
     }
     template <class Kernel>
-    void run(Kernel& kernel, std::size_t i, double* out, std::size_t n) const {
-        run_from(kernel, i, out, n, std::make_index_sequence<Arity>{});
+    void run(Kernel& kernel, double* out, std::size_t n) const {
+        std::apply([&](auto... column) { kernel.run(column..., out, n); }, columns);
     }
 
   private:
     template <class Kernel, std::size_t... A>
     auto call(Kernel& kernel, std::size_t i, std::index_sequence<A...>) const {
         return kernel.update(columns[A][i]...);
-    }
-    template <class Kernel, std::size_t... A>
-    void run_from(Kernel& kernel, std::size_t i, double* out, std::size_t n, std::index_sequence<A...>) const {
-        kernel.run(columns[A] + i..., out + i, n);
     }
 };
 
@@ -131,14 +128,19 @@ class Gated final : public Node {
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
         double* to = out[0]->buffer;
-        if constexpr (HasRun<Kernel>) {
-            out[0]->clean = in_stretches(in, to, n, clean);
-        } else if (n == 1) {
+        if (n == 1) {
             out[0]->clean = in_turn(kernel_, in, to, 1, clean);
         } else if constexpr (Stateless<Kernel>) {
             out[0]->clean = clean ? side_by_side<true>(kernel_, in, to, n) : side_by_side<false>(kernel_, in, to, n);
-        } else {  // a local can stay in registers all along
-            Kernel local = std::move(kernel_);
+        } else {
+            if constexpr (HasRun<Kernel>) {
+                if (clean) {
+                    Inputs<Kernel::ARITY>(in).run(kernel_, to, n);
+                    out[0]->clean = settle(to, n);
+                    return;
+                }
+            }
+            Kernel local = std::move(kernel_);  // a local can stay in registers all along
             out[0]->clean = in_turn(local, in, to, n, clean);
             kernel_ = std::move(local);
         }
@@ -157,22 +159,6 @@ class Gated final : public Node {
             out[i] = value;
         }
         return all;
-    }
-    /// Each stretch of bars without a missing input at once.
-    bool in_stretches(const double* const* in, double* out, std::size_t n, bool clean) {
-        const Inputs<Kernel::ARITY> inputs(in);
-        for (std::size_t i = 0, end = 0; i < n; i = end) {
-            const bool present = clean || inputs.present(i);
-            end = clean ? n : i + 1;
-            while (end < n && inputs.present(end) == present) ++end;
-            if (present)
-                inputs.run(kernel_, i, out, end - i);
-            else
-                std::fill(out + i, out + end, NaN);
-        }
-        if (n > 1) return settle(out, n);
-        *out = finite_or_nan(*out);
-        return finite(*out);
     }
     /// Bars in any order, of a kernel without state: several at a time, without a branch.
     template <bool CLEAN>

@@ -1,53 +1,11 @@
-// Rolling quantile and rank over a sorted copy of the window: a binary search and one short memmove per bar.
+// Rolling quantile and rank.
 #pragma once
-#include <algorithm>
-
-#include "kernel.hpp"
+#include "recent.hpp"
+#include "sorted_window.hpp"
 
 namespace ratchet {
 
-/// std::lower_bound without a branch: where a value falls in a window cannot be foretold.
-inline const double* lower_bound(const double* from, std::size_t count, double x) {
-    while (count > 1) {
-        const std::size_t half = count / 2;
-        from += half & -static_cast<std::size_t>(from[half - 1] < x);
-        count -= half;
-    }
-    return from + (count == 1 && *from < x);
-}
-
-struct SortedWindow {
-    Ring window;
-    std::vector<double> sorted;
-    std::uint32_t count = 0;
-
-    explicit SortedWindow(std::size_t size) : window(size), sorted(size, 0.0) {}
-    void push(double x) {
-        double* begin = sorted.data();
-        if (window.full()) {  // one shift of what lies between the value that leaves and the one that enters
-            double old = window.push(x);
-            double* gone = begin + (lower_bound(begin, count, old) - begin);
-            double* place = begin + (lower_bound(begin, count, x) - begin);
-            if (place > gone) {
-                --place;
-                std::move(gone + 1, place + 1, gone);
-            } else {
-                std::move_backward(place, gone, gone + 1);
-            }
-            *place = x;
-        } else {
-            window.push(x);
-            double* place = begin + (lower_bound(begin, count, x) - begin);
-            std::move_backward(place, begin + count, begin + count + 1);
-            *place = x;
-            ++count;
-        }
-    }
-    template <class A>
-    void state(A& archive) {
-        archive(window), archive(sorted), archive(count);
-    }
-};
+inline std::size_t window_of(const std::vector<double>& p) { return static_cast<std::size_t>(p[0]); }
 
 struct RollingQuantile {
     static constexpr const char* NAME = "rolling_quantile";
@@ -55,7 +13,9 @@ struct RollingQuantile {
         "quantile of the last `window` values, linear between order statistics (Hyndman and Fan 1996, type 7)";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"window", 1, 1e5, true}, {"quantile", 0, 1, false}}; }
-    static Settings examples() { return {{1, 0.0}, {1, 0.5}, {2, 0.3}, {17, 0.0}, {17, 0.3}, {17, 0.5}, {17, 1.0}}; }
+    static Settings examples() {
+        return {{1, 0.0}, {1, 0.5}, {2, 0.3}, {17, 0.0}, {17, 0.3}, {17, 0.5}, {17, 1.0}, {100, 0.4}};
+    }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
     /// Between which places of the sorted window, and how far.
@@ -71,20 +31,27 @@ struct RollingQuantile {
         }
     };
 
-    explicit RollingQuantile(const std::vector<double>& p) : values(static_cast<std::size_t>(p[0])) {}
+    explicit RollingQuantile(const std::vector<double>& p)
+        : few(p[0] <= SortedShort::MOST), brief(few ? window_of(p) : 1), sorted(few ? 1 : window_of(p)) {}
     bool update(double x) {
-        values.push(x);
-        return values.window.full();
+        if (few) {
+            brief.push(x);
+            return brief.full();
+        }
+        sorted.push(x);
+        return sorted.full();
     }
     double read(const Reading& r) const {
-        const double low = values.sorted[r.below];
-        return low + r.weight * (values.sorted[r.above] - low);
+        const double low = few ? brief[r.below] : sorted[r.below], above = few ? brief[r.above] : sorted[r.above];
+        return low + r.weight * (above - low);
     }
     template <class A>
     void state(A& archive) {
-        archive(values);
+        archive(brief), archive(sorted);
     }
-    SortedWindow values;
+    bool few;
+    SortedShort brief;  // one of the two is in use
+    SortedChunks sorted;
 };
 
 struct RollingRank {
@@ -93,24 +60,52 @@ struct RollingRank {
         "share of the last `window` values below the present one, ties counted half (0 to 1)";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"window", 2, 1e5, true}}; }
-    static Settings examples() { return {{2}, {3}, {17}}; }
+    static Settings examples() { return {{2}, {3}, {17}, {100}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
 
-    explicit RollingRank(const std::vector<double>& p) : values(static_cast<std::size_t>(p[0])) {}
+    explicit RollingRank(const std::vector<double>& p)
+        : others(p[0] - 1.0), few(others < SHORT), recent(few ? window_of(p) : 1), sorted(few ? 1 : window_of(p)) {}
     double update(double x) {
-        values.push(x);
-        if (!values.window.full()) return NaN;
-        const double *begin = values.sorted.data(), *end = begin + values.sorted.size();
-        const double* low = lower_bound(begin, values.sorted.size(), x);
-        const double* high = low + 1 < end && low[1] == x ? std::upper_bound(low, end, x) : low + 1;
-        const double below = static_cast<double>(low - begin), others = static_cast<double>(high - low) - 1.0;
-        return (below + 0.5 * others) / (static_cast<double>(values.sorted.size()) - 1.0);
+        if (!few) return in_order(x);
+        double sum = 0.0;
+        for (double other : recent.before) sum += share(other, x);
+        const bool ready = recent.ready();
+        recent.push(x);
+        return ready ? sum / others : NaN;
+    }
+    void run(const double* x, double* __restrict out, std::size_t n) {
+        if (few)
+            recent.run(x, out, n, [&](const double* values, std::size_t i, std::size_t m) {
+                count(values, recent.before.size(), others, out + i, m);
+            });
+        else
+            for (std::size_t i = 0; i < n; ++i) out[i] = in_order(x[i]);
     }
     template <class A>
     void state(A& archive) {
-        archive(values);
+        archive(recent), archive(sorted);
     }
-    SortedWindow values;
+
+  private:
+    static double share(double other, double x) { return other < x ? 1.0 : other == x ? 0.5 : 0.0; }
+    RATCHET_CLONES static void count(const double* values, std::size_t before, double others, double* __restrict out,
+                                     std::size_t n) {
+        std::fill_n(out, n, 0.0);
+        for (std::size_t k = 1; k <= before; ++k)
+            for (std::size_t i = 0; i < n; ++i) out[i] += share(*(values + i - k), values[i]);
+        for (std::size_t i = 0; i < n; ++i) out[i] /= others;
+    }
+    double in_order(double x) {
+        sorted.push(x);
+        if (!sorted.full()) return NaN;
+        const auto below = static_cast<double>(sorted.count<std::less<>>(x));
+        const auto equal = static_cast<double>(sorted.count<std::less_equal<>>(x)) - below - 1.0;
+        return (below + 0.5 * equal) / others;
+    }
+    double others;  // in the window
+    bool few;
+    Recent recent;  // one of the two is in use
+    SortedChunks sorted;
 };
 
 inline std::vector<KernelInfo> order_kernels() { return {entry<RollingQuantile>(), entry<RollingRank>()}; }

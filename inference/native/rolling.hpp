@@ -17,6 +17,11 @@ struct Lag {
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]); }
 
     explicit Lag(const std::vector<double>& p) : window(static_cast<std::size_t>(p[0])) {}
+    double update(double x) {
+        const bool ready = window.full();
+        const double old = window.push(x);
+        return ready ? old : NaN;
+    }
     void run(const double* x, double* __restrict out, std::size_t n) {
         const std::size_t size = window.items.size(), unknown = std::min(n, size - window.filled);
         const std::size_t kept = std::min(n, size);  // as many come from the window, and as many go in
@@ -35,42 +40,64 @@ struct Lag {
     Ring window;
 };
 
-/// A running sum in groups: what came before the present group, and the sum inside it. So an addition waits for those
-/// of its own group alone, and a processor has several groups under way.
-struct GroupedSum {
-    static constexpr std::size_t GROUP = 8;
-    double before = 0.0, group = 0.0;
-
-    double add(double x, bool last_of_group) {
-        group += x;
-        const double sum = before + group;
-        if (last_of_group) before = sum, group = 0.0;
-        return sum;
-    }
-};
-
 /// Sum of a window without a single subtraction: what stays of the last turn of the ring (a suffix sum) plus what came
 /// in this turn. So rounding never accumulates, and a window of values >= 0 never sums below 0.
+///
+/// Both are summed in groups of places, and the groups' sums then: an addition waits for those of its own group alone,
+/// and a processor has several groups under way.
 struct WindowSum {
     std::vector<double> suffix;
-    GroupedSum turn;
+    double before = 0.0, group = 0.0;  // of this turn: the groups that are over, the present one
 
     explicit WindowSum(std::size_t size) : suffix(size + 1, 0.0) {}
-    /// The sum once x stands at place `at` of the ring. `so_far`: `turn`, which a loop holds in registers.
-    double push(GroupedSum& so_far, double x, std::size_t at) const {
-        return suffix[at + 1] + so_far.add(x, (at + 1) % GroupedSum::GROUP == 0);
+    /// The sum once x stands at place `at` of the ring.
+    double push(double x, std::size_t at) {
+        group += x;
+        const double turn = before + group;
+        if ((at + 1) % GROUP == 0) before = turn, group = 0.0;
+        return suffix[at + 1] + turn;
+    }
+    /// The same for x[0] to x[n - 1], which stand at places from `at` on.
+    void push(const double* x, double* __restrict out, std::size_t n, std::size_t at) {
+        const double* kept = suffix.data() + at + 1;
+        double whole = before, part = group;
+        auto add = [&](std::size_t i) {
+            part += x[i];
+            out[i] = kept[i] + (whole + part);
+        };
+        for (std::size_t i = 0; i < n;) {
+            const std::size_t end = std::min(n, i + GROUP - (at + i) % GROUP);
+            if (end - i == GROUP)
+                for (std::size_t j = 0; j < GROUP; ++j) add(i + j);
+            else
+                for (std::size_t j = i; j < end; ++j) add(j);
+            i = end;
+            if ((at + i) % GROUP == 0) whole += part, part = 0.0;
+        }
+        before = whole, group = part;
     }
     /// Starts a turn: `item(i)` is what stands at place i.
     template <class Item>
     void start_turn(Item item) {
-        GroupedSum sum;
-        for (std::size_t i = suffix.size() - 1; i-- > 0;) suffix[i] = sum.add(item(i), i % GroupedSum::GROUP == 0);
-        turn = {};
+        double* __restrict to = suffix.data();
+        double whole = 0.0;
+        std::size_t i = suffix.size() - 1;
+        for (double part = 0.0; i % GROUP; to[i] = whole = part) part += item(--i);
+        while (i > 0) {
+            i -= GROUP;
+            double part = 0.0;
+            for (std::size_t j = GROUP; j-- > 0; to[i + j] = whole + part) part += item(i + j);
+            whole += part;
+        }
+        before = group = 0.0;
     }
     template <class A>
     void state(A& archive) {
-        archive(suffix), archive(turn);
+        archive(suffix), archive(before), archive(group);
     }
+
+  private:
+    static constexpr std::size_t GROUP = 8;
 };
 
 struct RollingSum {
@@ -83,20 +110,27 @@ struct RollingSum {
 
     explicit RollingSum(const std::vector<double>& p)
         : window(static_cast<std::size_t>(p[0])), total(static_cast<std::size_t>(p[0])) {}
+    double update(double x) {
+        const double sum = total.push(x, window.at);
+        window.push(x);
+        if (window.at == 0) start_turn();
+        return window.full() ? sum : NaN;
+    }
     void run(const double* x, double* __restrict out, std::size_t n) {
         const std::size_t unready = std::min(n, window.unready());
         for (std::size_t i = 0, m = 0; i < n; i += m) {
             m = std::min(n - i, window.room());
-            GroupedSum turn = total.turn;
-            for (std::size_t j = 0; j < m; ++j) out[i + j] = total.push(turn, x[i + j], window.at + j);
-            total.turn = turn;
-            if (window.put(x + i, m)) total.start_turn([this](std::size_t place) { return window.items[place]; });
+            total.push(x + i, out + i, m, window.at);
+            if (window.put(x + i, m)) start_turn();
         }
         std::fill_n(out, unready, NaN);
     }
     template <class A>
     void state(A& archive) {
         archive(window), archive(total);
+    }
+    void start_turn() {
+        total.start_turn([this](std::size_t place) { return window.items[place]; });
     }
     Ring window;
     WindowSum total;
@@ -106,6 +140,7 @@ struct RollingMean : RollingSum {
     static constexpr const char* NAME = "rolling_mean";
     static constexpr const char* FORMULA = "mean of the last `window` values";
     explicit RollingMean(const std::vector<double>& p) : RollingSum(p), inverse(1.0 / p[0]) {}
+    double update(double x) { return RollingSum::update(x) * inverse; }
     void run(const double* x, double* __restrict out, std::size_t n) {
         RollingSum::run(x, out, n);
         for (std::size_t i = 0; i < n; ++i) out[i] *= inverse;
@@ -129,13 +164,21 @@ struct RollingStd {
           second(static_cast<std::size_t>(p[0])),
           inverse(1.0 / p[0]),
           inverse_less_one(1.0 / (p[0] - 1.0)) {}
+    double update(double x) {
+        if (window.filled == 0) origin = x;
+        const double d = x - origin;
+        const double sum = first.push(d, window.at), squares = second.push(d * d, window.at);
+        window.push(x);
+        if (window.at == 0) start_turn(origin + sum * inverse);
+        return window.full() ? deviation(sum, squares) : NaN;
+    }
     void run(const double* x, double* __restrict out, std::size_t n) {
-        std::array<double, 256> sums;
+        std::array<double, MOST> sums;
         for (std::size_t i = 0, m = 0; i < n; i += m) {
             m = std::min(n - i, sums.size());
             const std::size_t unready = std::min(m, window.unready());
             sum_up(x + i, sums.data(), out + i, m);
-            deviations(sums.data(), out + i, m, inverse, inverse_less_one);
+            deviations(sums.data(), out + i, m);
             std::fill_n(out + i, unready, NaN);
         }
     }
@@ -145,35 +188,36 @@ struct RollingStd {
     }
 
   private:
+    static constexpr std::size_t MOST = 256;  // bars at once
     void sum_up(const double* x, double* __restrict sums, double* __restrict squares, std::size_t n) {
         if (window.filled == 0) origin = x[0];
+        std::array<double, MOST> d, d_squared;
         for (std::size_t i = 0, m = 0; i < n; i += m) {
             m = std::min(n - i, window.room());
-            GroupedSum turn = first.turn, turn_of_squares = second.turn;
-            for (std::size_t j = 0; j < m; ++j) {
-                const double d = x[i + j] - origin;
-                sums[i + j] = first.push(turn, d, window.at + j);
-                squares[i + j] = second.push(turn_of_squares, d * d, window.at + j);
+            for (std::size_t j = i; j < i + m; ++j) {
+                d[j] = x[j] - origin;
+                d_squared[j] = d[j] * d[j];
             }
-            first.turn = turn, second.turn = turn_of_squares;
+            first.push(d.data() + i, sums + i, m, window.at);
+            second.push(d_squared.data() + i, squares + i, m, window.at);
             if (window.put(x + i, m)) start_turn(origin + sums[i + m - 1] * inverse);
         }
     }
-    RATCHET_CLONES static void deviations(const double* sums, double* __restrict squares, std::size_t n, double inverse,
-                                          double inverse_less_one) {
-        for (std::size_t i = 0; i < n; ++i) {
-            const double variance = (squares[i] - sums[i] * sums[i] * inverse) * inverse_less_one;
-            squares[i] = std::sqrt(variance > 0.0 ? variance : 0.0);
-        }
+    double deviation(double sum, double squares) const {
+        const double variance = (squares - sum * sum * inverse) * inverse_less_one;
+        return std::sqrt(variance > 0.0 ? variance : 0.0);
+    }
+    RATCHET_CLONES void deviations(const double* sums, double* __restrict squares, std::size_t n) const {
+        for (std::size_t i = 0; i < n; ++i) squares[i] = deviation(sums[i], squares[i]);
     }
     void start_turn(double mean) {
         origin = nearest(window.items.data(), window.items.size(), mean);
-        auto d = [this](std::size_t place) { return window.items[place] - origin; };
+        const auto d = [items = window.items.data(), from = origin](std::size_t i) { return items[i] - from; };
         first.start_turn(d);
-        second.start_turn([d](std::size_t place) { return d(place) * d(place); });
+        second.start_turn([d](std::size_t i) { return d(i) * d(i); });
     }
     /// The item nearest to the mean: the best of those at every eighth place, then of these.
-    RATCHET_CLONES static double nearest(const double* items, std::size_t n, double mean) {
+    static double nearest(const double* items, std::size_t n, double mean) {
         constexpr std::size_t LANES = 8;
         std::array<double, LANES> gaps, found;
         gaps.fill(std::numeric_limits<double>::max());

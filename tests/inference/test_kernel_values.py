@@ -52,7 +52,7 @@ def test_the_logarithm_is_right_to_one_unit_in_the_last_place() -> None:
     assert (np.abs(ours[:-2] - theirs) <= np.spacing(np.abs(theirs))).all()
 
 
-@pytest.mark.parametrize("window", [2, 20, 252])
+@pytest.mark.parametrize("window", [2, 20, 252, 1500, 4500])
 def test_rolling_statistics_equal_polars(real, window) -> None:
     close = pl.Series(real[0]["close"])
     c = bar("close")
@@ -77,7 +77,7 @@ def test_rolling_statistics_equal_polars(real, window) -> None:
     np.testing.assert_allclose(compute(c.rolling_std(window), real)[window - 1 :], exact, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("window", [5, 60])
+@pytest.mark.parametrize("window", [5, 60, 700, 4500])
 def test_rank_and_age_equal_numpy_and_scipy(real, window) -> None:
     close = real[0]["close"].round(-1)  # ties
     views = np.lib.stride_tricks.sliding_window_view(close, window)
