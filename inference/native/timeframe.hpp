@@ -1,6 +1,7 @@
 // Higher timeframes. `resample` speaks only on the bar at which a bar of the higher timeframe has closed; on all others
 // it is missing, and by the gate's rule every kernel behind it keeps its state. `latest` brings the result back to
-// every bar. `session` needs neither: it speaks on every bar.
+// every bar. `session` needs neither: it speaks on every bar. `resample` and `latest` are, like those of missing.hpp,
+// not guarded by the gate: the clock goes on where a column is missing.
 #pragma once
 #include "kernel.hpp"
 
@@ -24,12 +25,14 @@ inline double merged(int how, double value, double x) {
 
 /// One column of the higher timeframe's bars: of (column, time), time = close of the bar in microseconds since 1970.
 /// A bar belongs to the span (k interval + offset, (k + 1) interval + offset] in which it closes. A span is closed by
-/// the bar that closes at its end or, where that bar never came, by the first bar of a later span.
-struct Resample {
+/// the bar that closes at its end or, where that bar never came, by the first bar of a later span, whether or not the
+/// column is missing on it: so the spans of all columns close together. A span without a known value is missing.
+class Resample final : public Node {
+  public:
     static constexpr const char* NAME = "resample";
     static constexpr const char* FORMULA =
-        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column over spans of `interval_us`; missing but when "
-        "one closes";
+        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column's known values over spans of `interval_us`; "
+        "missing but when one closes";
     static constexpr int ARITY = 2;
     static std::vector<Parameter> parameters() {
         return {{"interval_us", 1, 1e15, true}, {"offset_us", 0, 1e15, true}, {"how", 0, 4, true}};
@@ -39,34 +42,42 @@ struct Resample {
     }
     static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
 
-    explicit Resample(const std::vector<double>& p) : interval(p[0]), offset(p[1]), how(static_cast<int>(p[2])) {}
+    explicit Resample(const std::vector<double>& p) : interval_(p[0]), offset_(p[1]), how_(static_cast<int>(p[2])) {}
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
+        out[0]->clean = true;
+        for (std::size_t i = 0; i < n; ++i) {
+            const double value = finite(in[1][i]) ? finite_or_nan(update(in[0][i], in[1][i])) : NaN;
+            out[0]->clean &= finite(value);
+            out[0]->buffer[i] = value;
+        }
+    }
+    void save(Writer& archive) override { archive(span_), archive(value_), archive(filled_); }
+    void load(Reader& archive) override { archive(span_), archive(value_), archive(filled_); }
+
+  private:
     double update(double x, double time) {
         const double now =
-            std::ceil((time - offset) / interval);  // number of the span that ends at or after this close
+            std::ceil((time - offset_) / interval_);  // number of the span that ends at or after this close
         double closed = NaN;
-        if (now != span) {
-            if (filled) closed = value;  // its last bar never came
-            span = now;
-            filled = false;
+        if (now != span_) {
+            if (filled_) closed = value_;  // its last bar never came
+            span_ = now;
+            filled_ = false;
         }
-        value = filled ? merged(how, value, x) : x;
-        filled = true;
-        if (time - offset == now * interval) {
-            closed = value;
-            filled = false;
+        if (finite(x)) {
+            value_ = filled_ ? merged(how_, value_, x) : x;
+            filled_ = true;
+        }
+        if (time - offset_ == now * interval_) {
+            closed = filled_ ? value_ : NaN;
+            filled_ = false;
         }
         return closed;
     }
-    template <class A>
-    void state(A& archive) {
-        archive(span), archive(value), archive(filled);
-    }
-
-  private:
-    double interval, offset;
-    int how;
-    double span = -1e300, value = 0.0;
-    bool filled = false;
+    double interval_, offset_;
+    int how_;
+    double span_ = -1e300, value_ = 0.0;
+    bool filled_ = false;
 };
 
 /// A session by the clock, which every bar sees: its own so far, and the one before. Spans are those of `resample`.
@@ -115,8 +126,7 @@ struct Session {
     bool has_before = false;
 };
 
-/// The last value that was not missing. Like those of missing.hpp not guarded by the gate: standing in for what is
-/// missing is what it does.
+/// The last value that was not missing.
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
@@ -147,7 +157,15 @@ inline std::vector<KernelInfo> timeframe_kernels() {
                       {{}},
                       [](const std::vector<double>&) { return 0; },
                       [](const std::vector<double>& p) { return std::make_unique<Latest>(p); }};
-    return {entry<Resample>(), entry<Session>(), latest};
+    KernelInfo resample{Resample::NAME,
+                        Resample::FORMULA,
+                        Resample::ARITY,
+                        false,
+                        Resample::parameters(),
+                        Resample::examples(),
+                        [](const std::vector<double>& p) { return Resample::warm_up(p); },
+                        [](const std::vector<double>& p) { return std::make_unique<Resample>(p); }};
+    return {resample, entry<Session>(), latest};
 }
 
 }  // namespace ratchet
