@@ -78,6 +78,7 @@ class Graph:
         self.symbol = symbol
         self._spec = build_spec(data)
         self._graph = _native.Graph(self._spec, symbol)
+        self._fresh = self._graph.save()
         self.update = self._graph.update
         self.values: NDArray[np.float64] = self._graph.values
 
@@ -134,6 +135,16 @@ class Graph:
             out = memory[: len(self.names) * n].reshape(-1, n)
             self._graph.run(bars, first, out)
             yield first, dict(zip(self.names, out, strict=True))
+
+    def reset(self) -> None:
+        """Back to the state before the first bar; queued values of series are forgotten too."""
+        self._graph.load(self._fresh)
+
+    def copy(self) -> Graph:
+        """Another graph with the same state, which goes its own way from here."""
+        other = Graph(self.data, self.symbol)
+        other.load(self.save())
+        return other
 
     def save(self) -> bytes:
         """The exact state."""
