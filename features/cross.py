@@ -90,7 +90,7 @@ def own_log_close() -> Expr:
 def symbol_pair(symbol: str, p: CrossParams) -> Pair:
     """Returns of this symbol and of `symbol`; after bars on which the other was missing both span them."""
     other = log_close(symbol, p)
-    own = own_log_close() + 0.0 * other  # missing where the other is
+    own = own_log_close().beside(other)
     return Pair(own - own.lag(1), other - other.lag(1))
 
 
@@ -98,12 +98,12 @@ def basket_pair(members: Sequence[str], p: CrossParams) -> Pair:
     """Returns of this symbol and the mean log return of the members present, this symbol left out.
 
     A member that is missing or stale is left out of the mean until it is back, and then counts with its whole move
-    since; the basket is missing only while every member is.
+    since; the basket is missing only while every member is, and then the own return spans those bars too.
     """
-    moves = {name: log_close(name, p) - log_close(name, p).lag(1) for name in members}
-    basket = mean_of_present(moves)
-    own = own_log_close()
-    return Pair(own - own.lag(1) + 0.0 * basket, basket)
+    levels = {name: log_close(name, p) for name in members}
+    basket = mean_of_present({name: level - level.lag(1) for name, level in levels.items()})
+    own = own_log_close().beside(mean_of_present(levels))  # so that it spans the bars on which there was no member
+    return Pair((own - own.lag(1)).beside(basket), basket)
 
 
 def mean_of_present(values: Mapping[str, Expr]) -> Expr:

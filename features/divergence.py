@@ -21,33 +21,37 @@ def value_when(condition: Expr, value: Expr, earlier: int, otherwise: Expr) -> E
     return Expr("value_when", (condition, value, otherwise), {"earlier": earlier})
 
 
-def pivot_high(bars: int) -> Expr:
+def pivot_high(bars: int, high: Expr | None = None) -> Expr:
     """1 where the high of `bars` bars ago is confirmed as a swing high, else 0 (fractal: Williams 1995).
 
     high[t - bars] >= each of the `bars` highs before it, and > each of the `bars` highs after it: of equal highs the
-    last counts. Warm-up 2 `bars`.
+    last counts. Warm-up 2 `bars`. high: in place of the bar's own.
     """
-    age = bar("high").bars_since_max(2 * bars + 1)
+    age = (bar("high") if high is None else high).bars_since_max(2 * bars + 1)
     return (age >= bars) * (age <= bars)
 
 
-def pivot_low(bars: int) -> Expr:
+def pivot_low(bars: int, low: Expr | None = None) -> Expr:
     """1 where the low of `bars` bars ago is confirmed as a swing low, else 0; the mirror image of `pivot_high`."""
-    age = bar("low").bars_since_min(2 * bars + 1)
+    age = (bar("low") if low is None else low).bars_since_min(2 * bars + 1)
     return (age >= bars) * (age <= bars)
 
 
-def divergences(oscillator: Expr, bars: int, span: int) -> tuple[Expr, Expr]:
+def divergences(
+    oscillator: Expr, bars: int, span: int, low: Expr | None = None, high: Expr | None = None
+) -> tuple[Expr, Expr]:
     """Regular and hidden divergence at the bar that confirms a pivot: 1 bullish, -1 bearish, 0 none or any other bar.
 
     The pivot is compared with the previous one of its kind, if that lies at most `span` bars before it:
     regular bullish: lower low, higher oscillator; hidden bullish: higher low, lower oscillator;
     regular bearish: higher high, lower oscillator; hidden bearish: lower high, higher oscillator.
     Regular: Wilder 1978; hidden: Brown 1999 (Cardwell's reversals). Compared are lows or highs, and the oscillator at
-    the same bars. Warm-up: that of the oscillator + `bars`, at least 2 `bars` + 1.
+    the same bars. Warm-up: that of the oscillator + `bars`, at least 2 `bars` + 1. An oscillator that misses bars needs
+    low and high beside it, so that both count the same bars.
     """
+    low, high = bar("low") if low is None else low, bar("high") if high is None else high
     regular, hidden = [], []
-    for side, price, pivot in ((1.0, bar("low"), pivot_low(bars)), (-1.0, bar("high"), pivot_high(bars))):
+    for side, price, pivot in ((1.0, low, pivot_low(bars, low)), (-1.0, high, pivot_high(bars, high))):
         level, swing = price.lag(bars), oscillator.lag(bars)
         rise = side * (level - value_when(pivot, level, 1, level))
         swing_rise = side * (swing - value_when(pivot, swing, 1, swing))

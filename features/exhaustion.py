@@ -100,12 +100,12 @@ def aroon(bars: int) -> tuple[Expr, Expr]:
     return 100.0 - (100.0 / bars) * up, 100.0 - (100.0 / bars) * down
 
 
-def efficiency(bars: int) -> Expr:
+def efficiency(bars: int, close: Expr | None = None) -> Expr:
     """(close - close of `bars` bars ago) / sum of |changes| over them: Kaufman's (1995) efficiency ratio with its sign.
 
-    -1 to 1; 0 where nothing moved; warm-up `bars` bars.
+    -1 to 1; 0 where nothing moved; warm-up `bars` bars. close: of some bars alone, say, in place of the bar's own.
     """
-    close = bar("close")
+    close = bar("close") if close is None else close
     return ratio(close - close.lag(bars), (close - close.lag(1)).abs().rolling_sum(bars))
 
 

@@ -128,6 +128,10 @@ class Expr:
         """Square root; missing where below 0."""
         return Expr("sqrt", (self,))
 
+    def beside(self, other: Expr) -> Expr:
+        """The value where `other` is known too, else missing, so that windows and lags of both count the same bars."""
+        return self + 0.0 * other
+
     # windows, in bars; the window includes the present bar
     def lag(self, bars: int) -> Expr:
         """The value `bars` bars ago."""

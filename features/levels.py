@@ -152,8 +152,9 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
         level = fibonacci.extension(live.origin, live.extreme, ratio)
         out[f"extension_{round(1000 * ratio)}"] = distance(level, p, one)
     for bars in p.prior_bars:
-        for name, level in zip(("high", "low", "close"), sessions.prior_range(bars), strict=True):
-            out[f"prior_{name}_{bars}"] = distance(level, p, one)
+        high, low, before = sessions.prior_range(bars)
+        out[f"prior_high_{bars}"], out[f"prior_low_{bars}"] = distance(high, p, one), distance(low, p, one)
+        out["prior_close"] = distance(before, p, one)  # one for all
     leg = live.extreme - live.origin
     out |= {
         "zone_below_strength": (1.0 + below_strength).log(),

@@ -39,7 +39,7 @@ def staleness(name: str, max_age_days: float) -> Expr:
     time = bar("time")
     parts = []
     for share in QUARTERS:
-        last = Expr("latest", (time + 0.0 * as_of(name, share * max_age_days),))  # close at which it was so fresh
+        last = Expr("latest", (time.beside(as_of(name, share * max_age_days)),))  # close at which it was so fresh
         parts.append(0.25 * (time > last))
     return parts[0] + parts[1] + parts[2] + parts[3]
 

@@ -22,8 +22,11 @@ class Session(NamedTuple):
 
 
 def prior_range(bars: int) -> tuple[Expr, Expr, Expr]:
-    """High, low and close of the `bars` bars before this one (a rolling session). Warm-up: bars."""
-    return bar("high").rolling_max(bars).lag(1), bar("low").rolling_min(bars).lag(1), bar("close").lag(bars)
+    """High, low and close of the `bars` bars before this one (a rolling session). Warm-up: bars.
+
+    Its close is that of the bar before, whatever `bars` is.
+    """
+    return bar("high").rolling_max(bars).lag(1), bar("low").rolling_min(bars).lag(1), bar("close").lag(1)
 
 
 def session(start_hour: float) -> Session:

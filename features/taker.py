@@ -1,6 +1,7 @@
 """The tape: who crossed the spread and in which pieces, from series of taker-buy volume and of trade counts.
 
-Both series hold a number per bar, stamped with the bar's close; a bar without its number gives missing values.
+Both series hold a number per bar, stamped with the bar's close. A bar without its number gives missing values, and all
+windows pass over it: the bar's own columns are taken beside the series.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ def taker_share(taker: Expr) -> Expr:
 
 
 def taker_delta(taker: Expr, window: int) -> Expr:
-    """sum(buys - sells) / sum(volume) over the window, buys: taker-buy volume, sells: the rest; -1 to 1.
+    """sum(buys - sells) / sum(volume) over the window, buys: taker-buy volume, sells: the rest; held inside ±1.
 
     0 where nothing traded. Warm-up: window - 1 bars.
     """
-    volume = bar("volume")
-    return ratio((2.0 * taker - volume).rolling_sum(window), volume.rolling_sum(window))
+    volume = bar("volume").beside(taker)
+    return held(ratio((2.0 * taker - volume).rolling_sum(window), volume.rolling_sum(window)), 1.0)
 
 
 def taker_features(name: str, window: int, slow: int, sigma: Expr, exhaustion: ExhaustionParams) -> dict[str, Expr]:
@@ -44,20 +45,22 @@ def taker_features(name: str, window: int, slow: int, sigma: Expr, exhaustion: E
     share, delta = taker_share(taker), taker_delta(taker, window)
     net = ratio(2.0 * taker - volume, volume)  # -1 to 1: the share of the bar's money that net buying is
     flow = where(net < 0.0, -1.0, 1.0) * (net.abs() * money()).sqrt()
-    regular, _ = divergences(delta, exhaustion.pivot_bars, exhaustion.divergence_span_bars)
+    low, high, close = (bar(name).beside(taker) for name in ("low", "high", "close"))
+    regular, _ = divergences(delta, exhaustion.pivot_bars, exhaustion.divergence_span_bars, low, high)
     return {
         "taker_share": share,
         "taker_share_score": score(share, slow),
         "taker_delta": delta,
-        "taker_gap": delta - efficiency(window),
+        "taker_gap": delta - efficiency(window, close),
         "taker_divergence": fading(regular, exhaustion.divergence_half_life_bars),
-        "taker_impact": price_impact(log_return(), flow, sigma, window),
+        "taker_impact": price_impact(log_return().beside(taker), flow, sigma, window),
     }
 
 
 def trade_features(name: str, window: int, slow: int) -> dict[str, Expr]:
     """Intensity: score of ln(1 + trades); size: ln of mean trade size over the window against that over slow bars."""
-    trades, volume = of_this_bar(name), bar("volume")
+    trades = of_this_bar(name)
+    volume = bar("volume").beside(trades)
 
     def size(bars: int) -> Expr:
         return ratio(volume.rolling_sum(bars), trades.rolling_sum(bars))

@@ -23,7 +23,8 @@ def on_timeframe(expr: Expr, interval_us: int, offset_us: int = 0) -> Expr:
     """`expr` as if the bars were of `interval_us`; its value of the last such bar that has closed.
 
     Spans end at offset_us + k interval_us since 1970 UTC (weeks from Monday: offset_us=MONDAY_US). A span whose last
-    bar never comes (a weekend, a halt) is closed by the next bar that does. Series joined as-of are taken at the close.
+    bar never comes (a weekend, a halt) is closed by the next bar that does. The clock alone closes spans, those of all
+    columns together; of a series joined as-of the last value known inside the span counts.
     """
     if interval_us <= 0 or not 0 <= offset_us < interval_us:
         raise ValueError(

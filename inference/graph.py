@@ -78,6 +78,7 @@ class Graph:
         self.symbol = symbol
         self._spec = build_spec(data)
         self._graph = _native.Graph(self._spec, symbol)
+        self._fresh = self._graph.save()
         self.update = self._graph.update
         self.values: NDArray[np.float64] = self._graph.values
 
@@ -102,9 +103,24 @@ class Graph:
         return dict(zip(self.names, self._spec.warm_ups(), strict=True))
 
     def push(self, series: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> None:
-        """Values of named series to come: name → (ts µs from which each may be used, values). Raises BarError."""
-        for name, (times, values) in series.items():
-            self._graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
+        """Values of named series to come: name → (ts µs from which each may be used, values).
+
+        Raises BarError, or ValueError for a series that the graph does not take; then nothing has changed.
+        """
+        for values in self._checked(series):
+            self._graph.push(*values)
+
+    def _checked(
+        self, series: Mapping[str, tuple[ArrayLike, ArrayLike]]
+    ) -> list[tuple[str, NDArray[np.int64], NDArray[np.float64]]]:
+        """The series as the engine takes them, all of which it can take."""
+        columns = [
+            (name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
+            for name, (times, values) in series.items()
+        ]
+        for each in columns:
+            self._graph.check_values(*each)
+        return columns
 
     def run(
         self,
@@ -114,11 +130,14 @@ class Graph:
     ) -> dict[str, NDArray[np.float64]]:
         """Outputs by name, float64 (n,), for n bars (open, high, low, close, volume) at `ts` (µs UTC, bar open).
 
-        series: as in `push`. Raises BarError, naming the row.
+        series: as in `push`. Raises BarError, naming the row; then nothing has changed.
         """
-        self.push(series or {})
+        values = self._checked(series or {})
         columns = (np.ascontiguousarray(bars[name], np.float64) for name in COLUMNS)
         checked = _native.Bars(np.ascontiguousarray(ts, np.int64), *columns)
+        self._graph.check_next(checked)
+        for each in values:
+            self._graph.push(*each)
         out = np.empty((len(self.names), len(checked)))
         self._graph.run(checked, 0, out)
         return dict(zip(self.names, out, strict=True))
@@ -134,6 +153,16 @@ class Graph:
             out = memory[: len(self.names) * n].reshape(-1, n)
             self._graph.run(bars, first, out)
             yield first, dict(zip(self.names, out, strict=True))
+
+    def reset(self) -> None:
+        """Back to the state before the first bar; queued values of series are forgotten too."""
+        self._graph.load(self._fresh)
+
+    def copy(self) -> Graph:
+        """Another graph with the same state, which goes its own way from here."""
+        other = Graph(self.data, self.symbol)
+        other.load(self.save())
+        return other
 
     def save(self) -> bytes:
         """The exact state."""

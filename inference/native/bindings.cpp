@@ -71,6 +71,14 @@ struct Bars {
     BarColumns view() const { return {ts.data(), open.data(), high.data(), low.data(), close.data(), volume.data()}; }
 };
 
+/// How many values of a series there are, one for each time.
+std::size_t paired(const std::string& name, const Times& ts, const Doubles& values) {
+    if (ts.shape(0) != values.shape(0))
+        throw BarError(message("series." + name, "must have a value for each of its " + std::to_string(ts.shape(0)) + " times",
+                               std::to_string(values.shape(0)), "pass columns of the same table"));
+    return ts.shape(0);
+}
+
 template <std::size_t N>
 std::vector<std::string> names_of(const std::array<NamedStep, N>& steps) {
     std::vector<std::string> names;
@@ -176,9 +184,21 @@ NB_MODULE(_native, m) {
         .def(
             "push",
             [](Graph& self, const std::string& name, Times ts, Doubles values) {
-                for (std::size_t i = 0; i < ts.shape(0); ++i) self.push(name, ts.data()[i], values.data()[i]);
+                self.push(name, ts.data(), values.data(), paired(name, ts, values));
             },
             "name"_a, "ts"_a, "values"_a)
+        .def(
+            "check_values",
+            [](const Graph& self, const std::string& name, Times ts, Doubles values) {
+                self.check_values(name, ts.data(), values.data(), paired(name, ts, values));
+            },
+            "name"_a, "ts"_a, "values"_a)
+        .def(
+            "check_next",
+            [](const Graph& self, const Bars& bars) {
+                if (bars.size()) self.check_next(bars.ts.data()[0]);
+            },
+            "bars"_a)
         .def(
             "run",
             [](Graph& self, const Bars& bars, std::size_t from, Results out) {

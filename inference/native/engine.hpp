@@ -88,7 +88,8 @@ class Engine {
             throw std::invalid_argument(message("series", "must be an input of the feature graph", "'" + series + "'",
                                                 "this graph takes: " + (known.empty() ? "none" : known)));
         }
-        if (name != "*") return ensure(name).graph.push(series, ts, value);
+        if (!std::isfinite(value) || name == "*") check_input(series, ts, value);
+        if (name != "*") return ensure(name).graph.push(series, &ts, &value, 1);
         share(series, ts, value);
     }
 
@@ -238,10 +239,18 @@ class Engine {
     };
     using SharedSeries = std::map<std::string, std::vector<Shared>>;
 
+    /// Throws unless every symbol, and those that appear later, can take the value.
+    void check_input(const std::string& series, std::int64_t ts, double value) const {
+        AsOf kept;
+        if (auto found = shared_.find(series); found != shared_.end())
+            for (const auto& each : found->second) kept.push(each.ts, each.value);
+        kept.check(series, &ts, &value, 1);
+        for (const auto& [each, symbol] : symbols_) symbol->graph.check_values(series, &ts, &value, 1);
+    }
     /// For every symbol. Those that appear later get the last two values: the last may be of the same moment as their
     /// first bar, which then still sees the one before.
     void share(const std::string& series, std::int64_t ts, double value) {
-        for (auto& [each, symbol] : symbols_) symbol->graph.push(series, ts, value);
+        for (auto& [each, symbol] : symbols_) symbol->graph.push(series, &ts, &value, 1);
         auto& kept = shared_[series];
         if (kept.size() == 2) kept.erase(kept.begin());
         kept.push_back({ts, value});
@@ -258,7 +267,7 @@ class Engine {
         if (!symbol) {
             symbol = std::make_unique<Symbol>(*model_, name);
             for (const auto& [series, values] : shared_)
-                for (const auto& each : values) symbol->graph.push(series, each.ts, each.value);
+                for (const auto& each : values) symbol->graph.push(series, &each.ts, &each.value, 1);
         }
         return *symbol;
     }

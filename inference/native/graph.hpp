@@ -74,17 +74,25 @@ class Graph {
 
     std::size_t output_count() const { return outputs_.size(); }
 
-    /// Queues a value of a named series; it counts from the first bar that closes at or after `ts`.
-    void push(const std::string& name, std::int64_t ts, double value) {
-        for (auto& series : series_)
-            if (series.name == name) return series.values.push(name, ts, value);
+    /// Queues values of a named series, each of which counts from the first bar that closes at or after its time.
+    /// Throws, and nothing changes, unless the graph takes the series and all n values may follow those that are there.
+    void push(const std::string& name, const std::int64_t* ts, const double* values, std::size_t n) {
+        check_values(name, ts, values, n);
+        AsOf& series = series_[place_of(name)].values;
+        for (std::size_t i = 0; i < n; ++i) series.push(ts[i], values[i]);
     }
+    /// Throws where `push` would.
+    void check_values(const std::string& name, const std::int64_t* ts, const double* values, std::size_t n) const {
+        series_[place_of(name)].values.check(name, ts, values, n);
+    }
+    /// Throws BarError where `run` would, for checked bars of which the first opens at `ts`.
+    void check_next(std::int64_t ts) const { check_order(ts, last_ts_); }
 
     /// Runs n bars; output o of bar i goes to out[i * bar_stride + o * output_stride]. Bars must have been checked.
     /// Throws BarError, and nothing changes, where they begin before the last bar that was run.
     void run(const BarColumns& bars, std::size_t n, double* out, std::size_t bar_stride, std::size_t output_stride) {
         if (n == 0) return;
-        check_order(bars.ts[0], last_ts_);
+        check_next(bars.ts[0]);
         last_ts_ = bars.ts[n - 1];
         use(n == 1 ? 1 : BLOCK);
         for (std::size_t at = 0; at < n; at += BLOCK) {
@@ -142,6 +150,15 @@ class Graph {
         std::string name;
         AsOf values;
     };
+    std::size_t place_of(const std::string& name) const {
+        std::string known;
+        for (std::size_t s = 0; s < series_.size(); ++s) {
+            if (series_[s].name == name) return s;
+            known += (known.empty() ? "" : ", ") + series_[s].name;
+        }
+        throw std::invalid_argument(message("series", "must be one that the feature graph joins", "'" + name + "'",
+                                            "this graph takes: " + (known.empty() ? "none" : known)));
+    }
     /// Kernel, its inputs, and all of its parameters but the reading.
     using SharedState = std::tuple<std::string, std::vector<int>, std::vector<double>>;
 

@@ -98,14 +98,22 @@ inline constexpr std::int64_t CLOSE_DELAY_US = 1;
 /// A named series joined as of each bar's close: the last value not later than it and not older than max_age.
 class AsOf {
   public:
-    void push(const std::string& name, std::int64_t ts, double value) {
-        if (!std::isfinite(value))
-            throw BarError(
-                message("series." + name, "must be finite", text(value), "send nothing where nothing is known"));
-        if (!times_.empty() && ts < times_.back())
-            throw BarError(message("series." + name + ".ts",
-                                   "must not be before the value before it (" + std::to_string(times_.back()) + ")",
-                                   std::to_string(ts), "send values in order of publication"));
+    /// Throws unless the n values may follow those that are there.
+    void check(const std::string& name, const std::int64_t* ts, const double* values, std::size_t n) const {
+        std::int64_t last = times_.empty() ? INT64_MIN : times_.back();
+        for (std::size_t i = 0; i < n; ++i) {
+            if (!std::isfinite(values[i]))
+                throw BarError(message("series." + name, "must be finite", text(values[i]),
+                                       "send nothing where nothing is known"));
+            if (ts[i] < last)
+                throw BarError(message("series." + name + ".ts",
+                                       "must not be before the value before it (" + std::to_string(last) + ")",
+                                       std::to_string(ts[i]), "send values in order of publication"));
+            last = ts[i];
+        }
+    }
+    /// Takes a checked value.
+    void push(std::int64_t ts, double value) {
         if (head_ > 64 && 2 * head_ > times_.size()) {  // forget what no bar can ask for any more
             times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(head_ - 1));
             values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(head_ - 1));

@@ -1,6 +1,7 @@
 // Higher timeframes. `resample` speaks only on the bar at which a bar of the higher timeframe has closed; on all others
 // it is missing, and by the gate's rule every kernel behind it keeps its state. `latest` brings the result back to
-// every bar. `session` needs neither: it speaks on every bar.
+// every bar. `session` needs neither: it speaks on every bar. `resample` and `latest` are, like those of missing.hpp,
+// not guarded by the gate: the clock goes on where a column is missing.
 #pragma once
 #include "kernel.hpp"
 
@@ -42,12 +43,15 @@ struct Spans {
 };
 
 /// One column of the higher timeframe's bars: of (column, time), time = close of the bar in microseconds since 1970.
-/// A span is closed by the bar that closes at its end or, where that bar never came, by the first bar of a later one.
-struct Resample {
+/// A span is closed by the bar that closes at its end or, where that bar never came, by the first bar of a later one,
+/// whether or not the column is missing on it: so the spans of all columns close together. A span without a known value
+/// is missing.
+class Resample final : public Node {
+  public:
     static constexpr const char* NAME = "resample";
     static constexpr const char* FORMULA =
-        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column over spans of `interval_us`; missing but when "
-        "one closes";
+        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column's known values over spans of `interval_us`; "
+        "missing but when one closes";
     static constexpr int ARITY = 2;
     static std::vector<Parameter> parameters() {
         return {{"interval_us", 1, 1e15, true}, {"offset_us", 0, 1e15, true}, {"how", 0, 4, true}};
@@ -57,31 +61,39 @@ struct Resample {
     }
     static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
 
-    explicit Resample(const std::vector<double>& p) : how(static_cast<int>(p[2])), spans{p[0], p[1]} {}
+    explicit Resample(const std::vector<double>& p) : how_(static_cast<int>(p[2])), spans_{p[0], p[1]} {}
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
+        out[0]->clean = true;
+        for (std::size_t i = 0; i < n; ++i) {
+            const double value = finite(in[1][i]) ? finite_or_nan(update(in[0][i], in[1][i])) : NaN;
+            out[0]->clean &= finite(value);
+            out[0]->buffer[i] = value;
+        }
+    }
+    void save(Writer& archive) override { archive(spans_), archive(value_), archive(filled_); }
+    void load(Reader& archive) override { archive(spans_), archive(value_), archive(filled_); }
+
+  private:
     double update(double x, double time) {
         double closed = NaN;
-        if (spans.enter(time)) {
-            if (filled) closed = value;  // its last bar never came
-            filled = false;
+        if (spans_.enter(time)) {
+            if (filled_) closed = value_;  // its last bar never came
+            filled_ = false;
         }
-        value = filled ? merged(how, value, x) : x;
-        filled = true;
-        if (time == spans.end) {
-            closed = value;
-            filled = false;
+        if (finite(x)) {
+            value_ = filled_ ? merged(how_, value_, x) : x;
+            filled_ = true;
+        }
+        if (time == spans_.end) {
+            closed = filled_ ? value_ : NaN;
+            filled_ = false;
         }
         return closed;
     }
-    template <class A>
-    void state(A& archive) {
-        archive(spans), archive(value), archive(filled);
-    }
-
-  private:
-    int how;
-    Spans spans;
-    double value = 0.0;
-    bool filled = false;
+    int how_;
+    Spans spans_;
+    double value_ = 0.0;
+    bool filled_ = false;
 };
 
 /// A session by the clock, which every bar sees: its own so far, and the one before. Spans are those of `resample`.
@@ -128,8 +140,7 @@ struct Session {
     bool has_before = false;
 };
 
-/// The last value that was not missing. Like those of missing.hpp not guarded by the gate: standing in for what is
-/// missing is what it does.
+/// The last value that was not missing.
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
@@ -158,7 +169,15 @@ inline std::vector<KernelInfo> timeframe_kernels() {
                       {{}},
                       [](const std::vector<double>&) { return 0; },
                       [](const std::vector<double>& p) { return std::make_unique<Latest>(p); }};
-    return {entry<Resample>(), entry<Session>(), latest};
+    KernelInfo resample{Resample::NAME,
+                        Resample::FORMULA,
+                        Resample::ARITY,
+                        false,
+                        Resample::parameters(),
+                        Resample::examples(),
+                        [](const std::vector<double>& p) { return Resample::warm_up(p); },
+                        [](const std::vector<double>& p) { return std::make_unique<Resample>(p); }};
+    return {resample, entry<Session>(), latest};
 }
 
 }  // namespace ratchet

@@ -120,7 +120,7 @@ def test_a_basket_lives_on_without_a_member() -> None:
     p = CrossParams(("A", "B"), {"sector": ("A", "B", "C")}, seed_bars=8, strength_bars=5, max_age_days=1.5)
     ours = of(p, market, "A")
     (bars, ts), n = market["A"], 160
-    moves = np.full((n, 2), np.nan)  # of B and C as seen at each bar of A
+    moves, seen = np.full((n, 2), np.nan), np.zeros(n, bool)  # of B and C as seen at each bar of A
     for column, name in enumerate("BC"):
         last = None
         for i in range(1, n):
@@ -128,16 +128,27 @@ def test_a_basket_lives_on_without_a_member() -> None:
             if len(at):
                 now = np.log(market[name][0]["close"][at[0]])
                 moves[i, column] = now - last if last is not None else np.nan
-                last = now
+                last, seen[i] = now, True
     present = np.isfinite(moves)
     basket = np.where(present, moves, 0.0).sum(1)[present.any(1)] / present.sum(1)[present.any(1)]
     rows = np.flatnonzero(present.any(1))
     assert not present[95].any() or present[95].tolist() == [False, True], "C alone while B is halted"
-    x = np.diff(np.log(bars["close"]), prepend=np.nan)[rows - 1]
+    own = pd.Series(np.log(bars["close"])).shift(1)[seen].diff()  # over the bars without a member too
+    x = own[rows].to_numpy()
+    assert not seen[1:69].all(), "else nothing is spanned"
     xx, yy, xy = ewma(x * x, p), ewma(basket * basket, p), ewma(x * basket, p)
     np.testing.assert_allclose(ours["correlation_basket_sector"][rows], xy / np.sqrt(xx * yy), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(ours["beta_basket_sector"][rows], np.clip(xy / yy, -5, 5), rtol=1e-9, atol=1e-12)
     assert np.isfinite(ours["correlation_basket_sector"][90:101]).all()
+
+
+def test_while_every_member_is_missing_the_own_return_waits_too() -> None:
+    """A against B alone, as a symbol and as a basket whose other member is A itself: the same pairs."""
+    p = CrossParams(("A", "B"), {"sector": ("A", "B")}, seed_bars=8, strength_bars=5, shrinkage=0.0, max_age_days=1.5)
+    ours = of(p, three(), "A")
+    assert np.isnan(ours["correlation_B"][92:101]).all()
+    for name in ("correlation", "beta", "relative_strength"):
+        np.testing.assert_allclose(ours[f"{name}_basket_sector"], ours[f"{name}_B"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("order", ["ABC", "CBA", "random"])

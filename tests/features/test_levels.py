@@ -72,7 +72,7 @@ def test_every_feature_from_levels_and_unit_again(market) -> None:
     assert len(expected) == len(AUXILIARY) - 2  # all but the swing's ends
     expected |= {f"retracement_{r * 1000:.0f}": distance(extreme - r * (extreme - origin)) for r in RETRACEMENTS}
     expected |= {f"extension_{r * 1000:.0f}": distance(origin + r * (extreme - origin)) for r in EXTENSIONS}
-    expected["prior_close_5"] = distance(np.roll(b["close"], 5))
+    expected["prior_close"] = distance(np.roll(b["close"], 1))
     expected["swing_size"] = np.log1p(np.abs(np.log(extreme / origin)) / one)
     expected["swing_retraced"] = (extreme - b["close"]) / (extreme - origin)
     for name, values in expected.items():

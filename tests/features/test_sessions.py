@@ -21,7 +21,7 @@ def test_prior_range_is_of_the_bars_before(market) -> None:
     for t in range(21, n):
         assert high[t] == b["high"][t - 21 : t].max()
         assert low[t] == b["low"][t - 21 : t].min()
-        assert close[t] == b["close"][t - 21]
+        assert close[t] == b["close"][t - 21 : t][-1]
 
 
 @pytest.mark.parametrize("start", [0.0, 21.0, 13.5])

@@ -110,6 +110,36 @@ def test_a_bar_without_its_number_is_missing_and_the_rest_goes_on() -> None:
     np.testing.assert_array_equal(out[keep], values[keep])
 
 
+def test_bars_without_their_number_might_as_well_not_have_been_there() -> None:
+    """Windows, lags and pivots of the tape and of the price count the same bars, and a spike stays inside its bounds."""
+    n = 600
+    bars, ts = handmade.random_bars(n, seed=5)
+    bars["volume"][300] = 1e14
+    rng = np.random.default_rng(3)
+    taker, trades = bars["volume"] * rng.beta(5, 5, n), rng.poisson(300, n).astype(float)
+    keep = rng.random(n) > 0.1
+    keep[300] = keep[0] = keep[-1] = True
+    keep[305:312] = False
+    at = ts[keep] + handmade.DAY
+    series = {"taker_buy_volume": (at, taker[keep]), "trades": (at, trades[keep])}
+    data = to_data(features(), [], handmade.DAY)
+    got = Graph(data).run(bars, ts, series)
+    dense = Graph(data).run({name: values[keep] for name, values in bars.items()}, ts[keep], series)
+    for name, values in got.items():
+        assert np.isnan(values[~keep]).all(), name
+        assert np.nanmax(np.abs(values)) < 8.0, name
+        if name != "taker_impact":  # of the bar's own return, which spans one bar whatever is missing
+            assert values[keep].tobytes() == dense[name].tobytes(), name
+    assert np.nanmax(np.abs(got["taker_delta"])) <= 1.0
+    flow = np.sign(2 * taker - bars["volume"]) * np.sqrt(np.abs(2 * taker - bars["volume"]) * bars["close"])
+    ret = np.diff(np.log(bars["close"]), prepend=np.nan)
+    for t in np.flatnonzero(keep)[N + 1 : 200 : 20]:
+        seen = np.flatnonzero(keep[: t + 1])[-N:]
+        slope = sm.OLS(ret[seen], sm.add_constant(flow[seen])).fit().params[1]
+        expected = np.clip(slope * np.sqrt(np.mean(flow[seen] ** 2)) / SIGMA, -5, 5)
+        assert got["taker_impact"][t] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
 def test_silent_bars_are_balanced() -> None:
     bars, ts = handmade.random_bars(200)
     bars["volume"][:] = 0.0

@@ -87,6 +87,31 @@ def test_an_open_hour_is_invisible(minutes) -> None:
         assert compute(expr, other, ts)["x"][:cut].tobytes() == whole[:cut].tobytes()
 
 
+def test_a_series_with_holes_closes_with_the_price(minutes) -> None:
+    """The value of each hour is the last one known inside it, none where there is none; the clock alone closes hours."""
+    bars, ts = minutes
+    rng = np.random.default_rng(4)
+    keep = (rng.random(len(ts)) < 0.3) & (ts % HOUR != HOUR - MINUTE) & (ts // HOUR != 3)
+    at, values = (ts + MINUTE)[keep], rng.normal(5.0, 1.0, keep.sum())
+    s = as_of("s", 1 / 86_400)
+    exprs = {"s": s, "ratio": s / bar("close"), "change": s - s.lag(1), "close": bar("close")}
+    ours = compute({k: on_timeframe(e, HOUR) for k, e in exprs.items()}, bars, ts, series={"s": (at, values)})
+    frame = pl.DataFrame({"hour": ts // HOUR, "close": bars["close"], "s": np.full(len(ts), np.nan)})
+    frame = frame.with_columns(s=pl.Series(np.where(keep, np.interp(ts + MINUTE, at, values), np.nan)).fill_nan(None))
+    hours = frame.group_by("hour", maintain_order=True).agg(pl.col("close").last(), pl.col("s").drop_nulls().last())
+    assert hours["s"].null_count() == 1
+    sparse = hours.drop_nulls()
+    for name, expected in (
+        ("s", sparse["s"]),
+        ("ratio", sparse["s"] / sparse["close"]),
+        ("change", sparse["s"].diff().drop_nulls()),
+    ):
+        got = ours[name][np.isfinite(ours[name])]
+        np.testing.assert_allclose(got[np.concatenate([[True], np.diff(got) != 0])], expected.to_numpy(), rtol=1e-12)
+        moved = np.flatnonzero(np.diff(np.nan_to_num(ours[name])))
+        assert np.isin(moved, np.flatnonzero(np.diff(np.nan_to_num(ours["close"])))).all(), name
+
+
 def test_weeks_begin_on_monday() -> None:
     bars, _ = handmade.random_bars(30)
     first = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000  # a Monday
