@@ -1,7 +1,7 @@
 """Unit and source of every feature, by family, for docs/features.md: one entry a feature or a group of like ones.
 
-A feature's name matches exactly one entry of its family, and every entry matches a feature: tests see to it. "own" marks
-what has no source but the formula.
+A feature's name matches exactly one entry of its family, and every entry matches a feature: tests see to it. "own"
+marks what has no source but the formula.
 """
 
 from __future__ import annotations
@@ -58,9 +58,12 @@ CATALOGUE: dict[str, tuple[Entry, ...]] = {
         Entry("garch_ratio", MULTIPLE, BOLLERSLEV),
         Entry("gap_share", "gaps' deviation over that of returns", "own"),
         Entry("last_return", "multiple of the sigma before", "own"),
+        Entry("implied_premium", "volatility points (% a year)", "Carr and Wu (2009), Review of Financial Studies 22"),
         Entry("implied_ratio", MULTIPLE, "implied over realised volatility; own scale"),
         Entry(r"realised_log_\d+", LOG_MULTIPLE, "Andersen and Bollerslev (1998), International Economic Review 39"),
-        Entry("rogers_satchell_log", LOG_MULTIPLE, "Rogers and Satchell (1991), Annals of Applied Probability 1, eq. 3"),
+        Entry(
+            "rogers_satchell_log", LOG_MULTIPLE, "Rogers and Satchell (1991), Annals of Applied Probability 1, eq. 3"
+        ),
         Entry("yang_zhang_log", LOG_MULTIPLE, "Yang and Zhang (2000), Journal of Business 73, eq. 7 and 10"),
         Entry("gap_log|body_log", LOG_MULTIPLE, "root mean square of overnight and inside returns; own"),
         Entry("bollinger_width_log", LOG_MULTIPLE, "Bollinger (2001), Bollinger on Bollinger Bands"),
@@ -87,7 +90,7 @@ CATALOGUE: dict[str, tuple[Entry, ...]] = {
         Entry("har_horizon_log", LOG_MULTIPLE, "Corsi (2009), Journal of Financial Econometrics 7; in logarithms"),
     ),
     "excursion": (
-        Entry(r"(down|up)_excursion_(q\d+|last)", UNITS, SWEENEY),
+        Entry(r"(down|up)_excursion_(q\d+(_regime)?|last)", UNITS, SWEENEY),
         Entry(r"(down|up)_hit_rate_\d+(_regime)?", RATE, "own: hits as in the labels"),
         Entry(r"(down|up)_reversal_rate_\d+(_regime)?", RATE, "own: reversals as in the labels"),
         Entry("(down|up)_excursion_trend", SIGNED, "own"),
@@ -143,6 +146,7 @@ CATALOGUE: dict[str, tuple[Entry, ...]] = {
         Entry("wave3|wave5_(net_)?(618|1000)", PRICE, FROST),
         Entry("(wave3|wave5_(net_)?(618|1000))_distance", UNITS, FROST),
         Entry("is_wave(3|5)", "1 or 0", FROST),
+        Entry("sar_distance", UNITS, f"{WILDER}, section II; the stop of the next bar"),
         Entry("cluster", PRICE, f"{BORODEN}: price clusters"),
         Entry("cluster_distance", UNITS, f"{BORODEN}: price clusters"),
         Entry("cluster_here|cluster_share", "share of the levels, 0 to 1", f"{BORODEN}: price clusters"),
@@ -168,10 +172,12 @@ CATALOGUE: dict[str, tuple[Entry, ...]] = {
         Entry(
             "price_impact|taker_impact",
             "sigma per usual net buying, -5 to 5",
-            "Kyle (1985), Econometrica 53; Hasbrouck (2009), Journal of Finance 64, II.C; tick rule: Lee and Ready (1991)",
+            "Kyle (1985), Econometrica 53; Hasbrouck (2009), Journal of Finance 64; ticks: Lee and Ready (1991)",
         ),
         Entry(
-            "high_low_spread", "multiple of sigma, 0 to 5", "Corwin and Schultz (2012), Journal of Finance 67, eq. 14, 18"
+            "high_low_spread",
+            "multiple of sigma, 0 to 5",
+            "Corwin and Schultz (2012), Journal of Finance 67, eq. 14, 18",
         ),
         Entry("money_flow", SIGNED, "Chaikin, after Achelis (2001), Technical Analysis from A to Z"),
         Entry("money_flow_gap|taker_gap", "difference of shares, -2 to 2", f"flow less {KAUFMAN}"),

@@ -13,7 +13,7 @@ from features import fibonacci, gann, patterns, sessions, zones
 from features.expression import Expr, bar, maximum, minimum, where
 from features.prices import Level, known_where
 from features.profile import Profile, profile
-from features.swings import legs, swing
+from features.swings import legs, parabolic_sar, swing
 from features.volatility import VolatilityParams, ewma_sigma
 from inference.checks import number_in, whole_in
 
@@ -60,6 +60,8 @@ class LevelsParams:
     time_tolerance: float = 0.1
     angle_units: float = 1.0
     square_units: float = 1.0
+    sar_step: float = 0.02
+    sar_most: float = 0.2
 
     def __post_init__(self) -> None:
         whole_in("features.levels.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
@@ -84,6 +86,8 @@ class LevelsParams:
         number_in("features.levels.time_tolerance", self.time_tolerance, 0.001, 1, "0.1")
         number_in("features.levels.angle_units", self.angle_units, 0.01, 100, "1")
         number_in("features.levels.square_units", self.square_units, 0.01, 100, "1")
+        number_in("features.levels.sar_step", self.sar_step, 1e-4, 1.0, "0.02")
+        number_in("features.levels.sar_most", self.sar_most, 1e-4, 1.0, "0.2")
 
 
 def unit(p: LevelsParams, volatility: VolatilityParams) -> Expr:
@@ -147,6 +151,7 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
     for name, steepness in gann.ANGLES.items():
         at[f"angle_{name}"] = gann.angle(inputs, one * (p.angle_units / p.horizon_bars), steepness)
     at["square_below"], at["square_above"] = gann.square_of_nine(one * close * p.square_units)
+    at["sar"] = parabolic_sar(p.sar_step, p.sar_most, 2)
     out |= {f"{name}_distance": distance(level, p, one) for name, level in at.items()}
     for ratio in fibonacci.RETRACEMENTS:
         level = fibonacci.retracement(live.origin, live.extreme, ratio)
@@ -212,12 +217,11 @@ def prices(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Level]:
     for name, fit in harmonic.fits.items():
         out[name] = Level("harmonic", known_where(fit >= LEAST_FIT, harmonic.completions[name]), fit)
     out["wave3"] = Level("elliott", known_where(elliott.is_wave3, elliott.wave3))
-    out |= {
-        name: Level("elliott", known_where(elliott.is_wave5, level)) for name, level in elliott.wave5.items()
-    }
+    out |= {name: Level("elliott", known_where(elliott.is_wave5, level)) for name, level in elliott.wave5.items()}
     for name, steepness in gann.ANGLES.items():
         level = gann.angle(inputs, one * (p.angle_units / p.horizon_bars), steepness)
         out[f"angle_{name}"] = Level("gann", level)
     for side, level in zip(("below", "above"), gann.square_of_nine(one * close * p.square_units), strict=True):
         out[f"square_{side}"] = Level("gann", level)
+    out["sar"] = Level("trail", parabolic_sar(p.sar_step, p.sar_most, 2))
     return out

@@ -1,4 +1,4 @@
-"""Levels as prices: which ones a feature graph computes beside the nets' inputs, and the rows in which they are told."""
+"""Levels as prices: which ones a feature graph computes beside the nets' inputs, and the rows that tell them."""
 
 from __future__ import annotations
 

@@ -106,6 +106,6 @@ class Policy:
         unknown = [name for name in self.levels if name not in GROUPS]
         if unknown or len(set(self.levels)) < len(self.levels):
             raise ValueError(
-                f"policy.levels: must name groups ({', '.join(GROUPS)}), each once, was {unknown or list(self.levels)}; "
-                "take the others out"
+                f"policy.levels: must name groups ({', '.join(GROUPS)}), each once, was "
+                f"{unknown or list(self.levels)}; take the others out"
             )

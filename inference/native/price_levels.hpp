@@ -23,10 +23,11 @@ enum class LevelGroup : std::uint8_t {
     harmonic,  // completions of the patterns that fit; strength: the fit
     elliott,   // targets of waves 3 and 5, where the live leg can be one
     gann,      // angles from the live leg's origin, square of nine
+    trail,     // where a parabolic stop stands on the next bar
     book,      // walls of the order book; strength: multiple of the other levels' mean
 };
 inline constexpr std::array LEVEL_GROUPS = {"zones",   "profile",  "session", "range", "round", "swing",
-                                            "cluster", "harmonic", "elliott", "gann",  "book"};
+                                            "cluster", "harmonic", "elliott", "gann",  "trail", "book"};
 
 inline LevelGroup level_group(const std::string& name) {
     const auto found = std::find(LEVEL_GROUPS.begin(), LEVEL_GROUPS.end(), name);

@@ -11,12 +11,14 @@
 #include "levels.hpp"
 #include "missing.hpp"
 #include "order_statistics.hpp"
+#include "parabolic.hpp"
 #include "patterns.hpp"
 #include "pivots.hpp"
 #include "profile.hpp"
 #include "regime.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
+#include "sums.hpp"
 #include "timeframe.hpp"
 #include "volatility.hpp"
 
@@ -28,7 +30,8 @@ inline const std::vector<KernelInfo>& kernels() {
         for (auto family :
              {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels, indicator_kernels,
               timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels, levels_kernels, pattern_kernels,
-              fibonacci_kernels, gann_kernels, profile_kernels, regime_kernels, missing_kernels, cycle_kernels})
+              fibonacci_kernels, gann_kernels, profile_kernels, regime_kernels, missing_kernels, cycle_kernels,
+              parabolic_kernels, sum_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();
