@@ -34,8 +34,8 @@ def used(outputs: Iterable[Expr]) -> Counter[int]:
 class Formulas:
     """Writes formulas one after the other; a part that was named once keeps its name.
 
-    names: of expressions that stand elsewhere; labels: of those that are to be parts where they first occur, by id; other
-    parts are named after the feature in which they do.
+    names: of expressions that stand elsewhere, by id; labels: of those that are to be parts where they first occur;
+    other parts are named after the feature in which they do.
     """
 
     def __init__(self, names: Mapping[int, str], labels: Mapping[int, str], uses: Counter[int]) -> None:
@@ -72,7 +72,7 @@ class Formulas:
         if not top and id(expr) in self.names:
             return self.names[id(expr)]
         if expr.op in ("input", "as_of"):
-            return expr.name
+            return f"age({expr.name})" if dict(expr.parameters).get("max_age_us", 0.0) < 0.0 else expr.name
         if expr.op == "constant":
             return _number(expr.parameters[0][1])
         inputs, form = _form(expr)
@@ -83,9 +83,11 @@ class Formulas:
             if id(inputs[longest]) in self.names or len(texts[longest]) < 12:
                 break
             texts[longest] = self._name(inputs[longest], texts[longest])
-            texts = [self._text(each) if id(each) in self.names else old for each, old in zip(inputs, texts, strict=True)]
+            texts = [
+                self._text(each) if id(each) in self.names else old for each, old in zip(inputs, texts, strict=True)
+            ]
             text = self._joined(form, texts)
-        if not top and (id(expr) in self.labels or self.uses[id(expr)] > 1 and len(text) > REPEATED):
+        if not top and (id(expr) in self.labels or (self.uses[id(expr)] > 1 and len(text) > REPEATED)):
             return self._name(expr, text)
         return text
 
