@@ -65,7 +65,13 @@ FAMILIES = {
             lambda p, returns: volatility.expressions(p.volatility, volatility.fit_models(p.volatility, returns)),
             volatility.AUXILIARY,
         ),
-        Family("excursion", lambda p, _: excursion.expressions(p.excursion, p.volatility), excursion.AUXILIARY),
+        Family(
+            "excursion",
+            lambda p, returns: excursion.expressions(
+                p.excursion, p.volatility, volatility.fit_turbulence(p.volatility, returns)
+            ),
+            excursion.AUXILIARY,
+        ),
         Family("exhaustion", lambda p, _: exhaustion.expressions(p.exhaustion, p.volatility), exhaustion.AUXILIARY),
         Family(
             "levels",

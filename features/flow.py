@@ -13,8 +13,8 @@ from features.expression import Expr, minimum, ratio
 from features.hunts import hunt_features, on_volume, pools, sweep
 from features.levels import LevelsParams, unit
 from features.liquidity import high_low_spread, illiquidity_log, money, money_flow, price_impact, tick_sign
-from features.prices import Level
 from features.named_series import SeriesParams, series_features
+from features.prices import Level
 from features.taker import taker_features, trade_features
 from features.volatility import VolatilityParams, ewma_sigma, log_return
 from inference.checks import number_in, whole_in

@@ -26,7 +26,7 @@ def known_where(condition: Expr, price: Expr) -> Expr:
 def with_levels(graph: Mapping[str, Any], levels: Mapping[str, Level]) -> dict[str, Any]:
     """The graph with further outputs: the levels' prices and strengths, and the close. Its net inputs stay as they are.
 
-    Output `price_{name}` holds the price, `strength_{name}` the strength, and `levels` of the data says which are there.
+    Output `price_{name}` holds the price, `strength_{name}` the strength; `levels` of the data says which are there.
     """
     if not levels:
         return dict(graph)

@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from features import volatility
+from features import excursion, volatility
 from features.catalogue import entry
 from features.cross import CrossParams
 from features.divergence import pivot_high, pivot_low
@@ -42,13 +42,14 @@ DAY_US = 86_400_000_000
 WIDTH = 150
 HEAD = """# Features
 
-Written by `python -m features.reference` from the feature graph itself; do not edit it. Parameters are the defaults, with
-every option of `params.yaml` switched on: `(option)` marks what needs one. Of each feature stand here: its name; its unit;
-the bars before its first value (on daily bars); its formula, in which a name is another feature, a part that is written out
-where it is first used, a shorthand below, a column of the bar, a named series or a kernel (last section); the parameters
-that change it; its source. ≈ marks constants that are fitted on the training part (here examples), [a, SYMBOL: b] one that
-differs by symbol. Every value is known at its bar's close. A bar on which an input is missing gives a missing value and
-leaves all state as it was. Auxiliary outputs are units and prices, not inputs of the nets.
+Written by `python -m features.reference` from the feature graph itself; do not edit it. Parameters are the defaults,
+with every option of `params.yaml` switched on: `(option)` marks what needs one. Of each feature stand here: its name;
+its unit; the bars before its first value (on daily bars); its formula, in which a name is another feature, a part that
+is written out where it is first used, a shorthand below, a column of the bar, a named series (age: that of its value,
+in µs) or a kernel (last section); the parameters that change it; its source. ≈ marks constants that are fitted on the
+training part (here examples), [a, SYMBOL: b] one that differs by symbol. Every value is known at its bar's close. A bar
+on which an input is missing gives a missing value and leaves all state as it was. Auxiliary outputs are units and
+prices, not inputs of the nets.
 """
 # Of the fitted models, so that the page says the same on every machine; of the order that the S&P 500 gives.
 EXAMPLE: dict[str, dict[str, float]] = {
@@ -115,6 +116,9 @@ def outputs(params: FeatureParams) -> Outputs:
     for name, family in FAMILIES.items():
         if name == "volatility":
             built[name] = volatility.expressions(params.volatility, example_models(params.volatility))
+        elif name == "excursion":
+            regimes = example_models(params.volatility).get("regime")
+            built[name] = excursion.expressions(params.excursion, params.volatility, regimes)
         else:
             built[name] = family.expressions(params, {})
     return built
@@ -224,7 +228,9 @@ def described() -> list[str]:
     three_parameters = parameters_of(THREE_REGIMES)
     lines = ["## Shorthand", ""]
     lines += [f"- `{name} = {formulas.write(name, expr)[0][1]}`" for name, expr in SHORTHAND.items()]
-    lines.append("- `log_ratio(a, b) = log(clip(a / maximum(b, 1e-12), 0.01, 100))`; `clip(x, low, high)`: x inside both")
+    lines.append(
+        "- `log_ratio(a, b) = log(clip(a / maximum(b, 1e-12), 0.01, 100))`; `clip(x, low, high)`: x inside both"
+    )
 
     def write(family: str, name: str, expr: Expr, warm_up: int, depends: list[str], option: str) -> None:
         told = entry(family, name)
@@ -255,7 +261,7 @@ def level_list() -> list[str]:
     lines = [
         "## Levels as prices",
         "",
-        "What `engine.levels()` tells, by the groups of `policy.levels`: the prices whose distances the features above are",
+        "What `engine.levels()` tells, by the groups of `policy.levels`: the prices whose distances the features are",
         "(`round_below` that of `round_below_distance`), missing where there is none. `*` marks those with a strength.",
         "",
     ]

@@ -11,7 +11,8 @@ import handmade_export as handmade
 from features.families import price_levels
 from features.prices import with_levels
 from inference import Engine, Graph, UnknownSymbolError
-from inference.levels import GROUPS, price_levels as levels_of
+from inference.levels import GROUPS
+from inference.levels import price_levels as levels_of
 from inference.policy import Policy, RiskPolicy, StopPolicy, TargetPolicy
 
 N = 260
@@ -71,7 +72,8 @@ def test_live_levels_equal_those_of_history_to_the_bit(pair, graph, market) -> N
         count = int(known.sum())
         assert known[:count].all(), "what is not known comes last"
         assert (np.diff(rows["price"][:count]) >= 0.0).all(), "by price"
-        assert np.isnan(rows["strength"][count:]).all() and np.isnan(rows["distance"][count:]).all()
+        assert np.isnan(rows["strength"][count:]).all()
+        assert np.isnan(rows["distance"][count:]).all()
         unit = block["sigma"][i] * np.sqrt(handmade.HORIZON) * market[0]["close"][i]
         for row in rows:
             level = told[str(row["name"])]
@@ -115,7 +117,8 @@ def test_levels_that_are_not_there_are_missing_instead_of_a_stand_in(graph, mark
     out = Graph(graph, "SPX").run(*market)
     for name, strength in (("zone_below", "strength_zone_below"), ("cluster", "strength_cluster")):
         none = out[strength] == 0.0
-        assert none.any() and np.isnan(out[f"price_{name}"][none]).all()
+        assert none.any()
+        assert np.isnan(out[f"price_{name}"][none]).all()
         assert (out[f"price_{name}"][out[strength] > 0.0] > 0.0).all()
     ready = ~np.isnan(out["is_wave5"])
     assert (np.isnan(out["price_wave5_618"]) == (out["is_wave5"] != 1.0))[ready].all()
@@ -171,7 +174,7 @@ def test_an_export_without_levels_loads_and_has_none(tmp_path, market) -> None:
 
 def test_an_unknown_group_is_refused(tmp_path, graph) -> None:
     told = {"x": {"group": "moon", "price": "price_zone_below"}}
-    with pytest.raises(ValueError, match="level.group: must be one that this engine knows, was 'moon'"):
+    with pytest.raises(ValueError, match=r"level\.group: must be one that this engine knows, was 'moon'"):
         Engine.load(*handmade.write_pair(tmp_path, {**graph, "levels": told}))
     policy = Policy(StopPolicy(), TargetPolicy(), RiskPolicy(), ("zones",))
     for wrong in (("moon",), ("zones", "zones")):

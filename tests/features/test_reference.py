@@ -35,7 +35,8 @@ def test_every_feature_of_every_option_has_unit_source_and_parameters(written) -
         for family, built in outputs(params).items():
             for name in built:
                 told = entry(family, name)
-                assert told.unit and told.source
+                assert told.unit
+                assert told.source
                 assert f"- **{name}**" in written, name
 
 
@@ -62,7 +63,7 @@ def test_each_formula_uses_names_that_stand_on_the_page(written) -> None:
     kernels = {kernel.name: kernel for kernel in _native.kernels()}
     defined |= {*kernels, *(p.name for kernel in kernels.values() for p in kernel.parameters)}
     defined |= {"open", "high", "low", "close", "volume", "time", "vix", "funding", "taker_buy_volume", "trades"}
-    defined |= {"SPX", "NASDAQ", "DAX", "negative"}
+    defined |= {"SPX", "NASDAQ", "DAX", "negative", "age"}
     for text in formulas:
         words = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", re.sub(r"close@\w+", "", text)))
         unknown = {word for word in words - defined if not word.startswith("book_")}
@@ -83,16 +84,17 @@ def test_formulas_that_are_split_compute_the_same() -> None:
         long = maximum(long * (1.0 + 1.0 / k), close.abs()) - (close < float(k)) * 0.25
     expr = minimum(maximum(long, -3.0), 1e9) + (long * long).sqrt()
     lines = Formulas({}, {}, used([expr])).write("x", expr)
-    assert len(lines) > 3 and max(len(text) for _, text in lines) < 200
+    assert len(lines) > 3
+    assert max(len(text) for _, text in lines) < 200
     values = np.linspace(0.5, 40.0, 50)
     known = {"close": values, "sqrt": np.sqrt, "absolute": np.abs, "maximum": np.maximum, "clip": np.clip}
     todo = dict(lines)
     for name in [*reversed([part for part, _ in lines[1:]]), *[part for part, _ in lines[1:]]] * len(lines):
         try:
-            known[name] = eval(todo[name].replace("^", "**"), {}, known)  # noqa: S307
+            known[name] = eval(todo[name].replace("^", "**"), {}, known)
         except NameError:
             continue
-    got = eval(todo["x"].replace("^", "**"), {}, known)  # noqa: S307
+    got = eval(todo["x"].replace("^", "**"), {}, known)
     np.testing.assert_allclose(got, _values(expr, values), rtol=1e-4)  # constants are written with six digits
 
 
