@@ -24,25 +24,7 @@ struct ParabolicSar {
     explicit ParabolicSar(const std::vector<double>& p) : step(std::min(p[0], p[1])), most(p[1]) {}
     bool update(double high, double low) {
         if (bars < 2 && !begin(high, low)) return false;
-        // mirrored where the trend is down, so that the stop always lies below
-        double near = side > 0.0 ? low : -high, far = side > 0.0 ? high : -low;
-        double before = side > 0.0 ? last_low : -last_high;
-        double stop = side * next, end = side * extreme;
-        if (near <= stop) {
-            side = -side;
-            stop = -end;  // in the mirror of the new trend
-            near = side > 0.0 ? low : -high, far = side > 0.0 ? high : -low;
-            before = side > 0.0 ? last_low : -last_high;
-            stop = std::min(stop, std::min(before, near));
-            end = far;
-            speed = step;
-        } else if (far > end) {
-            end = far;
-            speed = std::min(speed + step, most);
-        }
-        level = side * stop;
-        next = side * std::min(stop + speed * (end - stop), std::min(before, near));
-        extreme = side * end;
+        side > 0.0 ? follow<true>(high, low) : follow<false>(high, low);
         last_high = high, last_low = low;
         return true;
     }
@@ -56,6 +38,27 @@ struct ParabolicSar {
     }
 
   private:
+    /// One bar of a trend; UP: the stop lies below.
+    template <bool UP>
+    void follow(double high, double low) {
+        const double top = std::max(last_high, high), bottom = std::min(last_low, low);
+        if (UP ? low <= next : high >= next) {
+            level = UP ? std::max(extreme, top) : std::min(extreme, bottom);
+            side = UP ? -1.0 : 1.0;
+            extreme = UP ? low : high;
+            speed = step;
+            next = level + speed * (extreme - level);
+            next = UP ? std::max(next, top) : std::min(next, bottom);
+            return;
+        }
+        level = next;
+        if (UP ? high > extreme : low < extreme) {
+            extreme = UP ? high : low;
+            speed = std::min(speed + step, most);
+        }
+        next = level + speed * (extreme - level);
+        next = UP ? std::min(next, bottom) : std::max(next, top);
+    }
     /// Whether the trend has begun: with the second bar.
     bool begin(double high, double low) {
         if (bars++ > 0) {
