@@ -72,7 +72,8 @@ class Formulas:
         if not top and id(expr) in self.names:
             return self.names[id(expr)]
         if expr.op in ("input", "as_of"):
-            return f"age({expr.name})" if dict(expr.parameters).get("max_age_us", 0.0) < 0.0 else expr.name
+            age = dict(expr.parameters).get("max_age_us")
+            return f"age({expr.name})" if isinstance(age, float) and age < 0.0 else expr.name
         if expr.op == "constant":
             return _number(expr.parameters[0][1])
         inputs, form = _form(expr)

@@ -263,10 +263,10 @@ NB_MODULE(_native, m) {
         .def(
             "__init__",
             [](Model* self, const GraphSpec& graph, std::vector<int> features, int sigma, int atr,
-               const std::vector<std::tuple<std::string, int, int>>& levels, const Net& stop_net, const Net& exit_net, std::vector<double> stop_grid, std::vector<double> target_grid,
-               std::vector<double> low, std::vector<double> high, const StopParameters& stop,
-               const TargetParameters& target, const RiskParameters& risk, double tick, std::int64_t horizon_bars,
-               std::int64_t expires_us) {
+               const std::vector<std::tuple<std::string, int, int>>& levels, const Net& stop_net, const Net& exit_net,
+               std::vector<double> stop_grid, std::vector<double> target_grid, std::vector<double> low,
+               std::vector<double> high, const StopParameters& stop, const TargetParameters& target,
+               const RiskParameters& risk, double tick, std::int64_t horizon_bars, std::int64_t expires_us) {
                 new (self) Model{graph,
                                  std::move(features),
                                  sigma,
@@ -287,9 +287,9 @@ NB_MODULE(_native, m) {
                 for (const auto& [group, price, strength] : levels)
                     self->levels.push_back({level_group(group), price, strength});
             },
-            "graph"_a, "feature_outputs"_a, "sigma_output"_a, "atr_output"_a, "levels"_a, "stop_net"_a, "exit_net"_a, "stop_grid"_a,
-            "target_grid"_a, "low"_a, "high"_a, "stop"_a, "target"_a, "risk"_a, "tick"_a, "horizon_bars"_a,
-            "expires_us"_a);
+            "graph"_a, "feature_outputs"_a, "sigma_output"_a, "atr_output"_a, "levels"_a, "stop_net"_a, "exit_net"_a,
+            "stop_grid"_a, "target_grid"_a, "low"_a, "high"_a, "stop"_a, "target"_a, "risk"_a, "tick"_a,
+            "horizon_bars"_a, "expires_us"_a);
 
     nb::class_<Position>(m, "Position", "An open position and its levels in force.")
         .def_ro("id", &Position::id)

@@ -9,14 +9,17 @@ namespace ratchet {
 struct ParabolicSar {
     static constexpr const char* NAME = "parabolic_sar";
     static constexpr const char* FORMULA =
-        "stop += a (extreme - stop), never inside the ranges of the bar and the one before; a grows by `step` with each "
+        "stop += a (extreme - stop), never inside the ranges of the bar and the one before; a grows by `step` with "
+        "each "
         "new extreme of the trend, up to `most`; of (high, low). output 0: the stop of this bar; 1: side, 1 below the "
         "price, -1 above; 2: the stop of the next bar";
     static constexpr int ARITY = 2;
     static std::vector<Parameter> parameters() {
         return {{"step", 0, 1, false}, {"most", 0, 1, false}, {"output", 0, 2, true}};
     }
-    static Settings examples() { return {{0.02, 0.2, 0}, {0.02, 0.2, 1}, {0.02, 0.2, 2}, {0.3, 0.1, 0}, {0.0, 0.2, 2}}; }
+    static Settings examples() {
+        return {{0.02, 0.2, 0}, {0.02, 0.2, 1}, {0.02, 0.2, 2}, {0.3, 0.1, 0}, {0.0, 0.2, 2}};
+    }
     static int warm_up(const std::vector<double>&) { return 1; }
 
     using Reading = Output;
@@ -28,9 +31,7 @@ struct ParabolicSar {
         last_high = high, last_low = low;
         return true;
     }
-    double read(const Output& output) const {
-        return output.index == 0 ? level : output.index == 1 ? side : next;
-    }
+    double read(const Output& output) const { return output.index == 0 ? level : output.index == 1 ? side : next; }
     template <class A>
     void state(A& archive) {
         archive(bars), archive(side), archive(level), archive(next), archive(extreme), archive(speed);

@@ -28,10 +28,10 @@ inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list;
         for (auto family :
-             {arithmetic_kernels, rolling_kernels, extrema_kernels, order_kernels, smoothing_kernels, indicator_kernels,
-              timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels, levels_kernels, pattern_kernels,
-              fibonacci_kernels, gann_kernels, profile_kernels, regime_kernels, missing_kernels, cycle_kernels,
-              parabolic_kernels, sum_kernels})
+             {arithmetic_kernels, rolling_kernels,   extrema_kernels,   order_kernels,      smoothing_kernels,
+              indicator_kernels,  timeframe_kernels, calendar_kernels,  volatility_kernels, pivot_kernels,
+              levels_kernels,     pattern_kernels,   fibonacci_kernels, gann_kernels,       profile_kernels,
+              regime_kernels,     missing_kernels,   cycle_kernels,     parabolic_kernels,  sum_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();

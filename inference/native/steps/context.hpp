@@ -36,7 +36,7 @@ struct Context {
     double equity, tick;
     const float* hit;  // curves of the stop net; null where the deterministic rules stand in
     const float* reversal;
-    const float* reach;  // of the exit net; null likewise
+    const float* reach;             // of the exit net; null likewise
     std::span<const Level> levels;  // known at the last bar's close, by price
 
     int side() const { return position.side; }
