@@ -1,10 +1,15 @@
-"""Single indicators beside TA-Lib and Polars: over history, and live one bar at a time."""
+"""Single indicators beside TA-Lib and Polars, live also NautilusTrader: over history, and one bar at a time."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,12 +21,14 @@ from benchmarks.minute_bars import MINUTE, real_or_made
 from features import Expr, bar
 from features.exhaustion import adx, rsi
 from features.graph import to_data
+from features.swings import parabolic_sar
 from features.volatility import true_range
 from inference import Graph
 from inference.replay import Bars
 
 N = 1_000_000
 LIVE = 50_000
+NAUTILUS = Path("build/peers/nautilus/bin/python")  # `make peers` installs it
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -44,6 +51,7 @@ def in_blocks(bars: Bars) -> list[tuple[str, dict[str, Expr], dict[str, Callable
         ("atr14", {"x": true_range().wilder(14)}, {"TA-Lib": partial(talib.ATR, h, low, c, 14)}),
         ("rsi14", {"x": rsi(14)}, {"TA-Lib": partial(talib.RSI, c, 14)}),
         ("adx14", {"x": adx(14)}, {"TA-Lib": partial(talib.ADX, h, low, c, 14)}),
+        ("sar", {"x": parabolic_sar(0.02, 0.2, 0)}, {"TA-Lib": partial(talib.SAR, h, low, 0.02, 0.2)}),
         ("keltner", keltner(), {"TA-Lib": talib_keltner}),
         (
             "std48",
@@ -71,14 +79,32 @@ def live(bars: Bars) -> list[tuple[str, Expr, Callable[..., object], list[tuple[
     seed = 2_000
     h, low, c = bars.high[:seed], bars.low[:seed], bars.close[:seed]
     hlc = list(zip(bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), strict=True))
+    hl = list(zip(bars.high.tolist(), bars.low.tolist(), strict=True))
     close = [(x,) for x in bars.close.tolist()]
     return [
         ("ema14", bar("close").ema(14), handles.EMA_Stream(c, 14).update, close),
         ("atr14", true_range().wilder(14), handles.ATR_Stream(h, low, c, 14).update, hlc),
         ("rsi14", rsi(14), handles.RSI_Stream(c, 14).update, close),
         ("adx14", adx(14), handles.ADX_Stream(h, low, c, 14).update, hlc),
+        ("sar", parabolic_sar(0.02, 0.2, 0), handles.SAR_Stream(h, low, 0.02, 0.2).update, hl),
         ("std48", bar("close").rolling_std(48), handles.STDDEV_Stream(c, 48).update, close),
     ]
+
+
+def nautilus(bars: Bars) -> dict[str, float]:
+    """ns an update of NautilusTrader's indicators by name, in its own environment; nothing where that is not built."""
+    if not NAUTILUS.exists():
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bars.npz"
+        np.savez(path, high=bars.high, low=bars.low, close=bars.close)
+        done = subprocess.run(
+            [NAUTILUS, Path(__file__).with_name("nautilus_handles.py"), path],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return {str(name): float(value) for name, value in json.loads(done.stdout).items()}
 
 
 def run() -> list[Row]:
@@ -100,6 +126,7 @@ def run() -> list[Row]:
         ]
     few = Bars("X", *(getattr(bars, name)[:LIVE] for name in ("ts", *COLUMNS)))
     rows = list(zip(*(getattr(few, name).tolist() for name in ("ts", *COLUMNS)), strict=True))
+    others = nautilus(few)
     for name, expr, update, arguments in live(few):
         data = to_data({"x": expr}, ["x"], MINUTE)
 
@@ -119,6 +146,8 @@ def run() -> list[Row]:
 
         mine, peer = (seconds / LIVE * 1e9 for seconds in medians([one_by_one, theirs_one_by_one], 7))
         found.append(Row(f"live_{name}", "ns/update", mine, peer="TA-Lib handle", peer_value=peer, budget="< 1"))
+        if name in others:
+            found.append(replace(found[-1], peer="NautilusTrader handle", peer_value=others[name]))
     return found
 
 
@@ -126,9 +155,11 @@ def check() -> None:
     """That both sides compute the same figure."""
     bars, _ = real_or_made(n=20_000)
     for name, outputs, peers in in_blocks(bars):
-        if "TA-Lib" not in peers or name == "std48":  # TA-Lib's deviation divides by n
+        if "TA-Lib" not in peers:
             continue
         theirs = peers["TA-Lib"]()
+        if name == "std48":  # TA-Lib's deviation divides by n, ours by n - 1
+            theirs = np.asarray(theirs) * (48 / 47) ** 0.5
         data = Graph(to_data(outputs, list(outputs), MINUTE)).run(
             {column: getattr(bars, column) for column in COLUMNS}, bars.ts
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from features.expression import Expr, as_of, maximum, minimum, ratio, where
+from features.expression import Expr, as_of, bar, maximum, minimum, ratio, where
+from features.prices import Level, known_where
 from features.scaling import held
 from inference.book import depth_names
 
@@ -45,4 +46,17 @@ def book_features(
         away = ratio(series(f"book_{side}_wall_bp") * 1e-4, one, cap)
         out[f"book_{side}_wall"] = minimum(multiple, 1e3).log()
         out[f"book_{side}_wall_distance"] = where(multiple >= wall_multiple, minimum(away, cap), cap)
+    return out
+
+
+def book_prices(max_age_days: float, wall_multiple: float) -> dict[str, Level]:
+    """Walls of both sides, close * (1 -+ distance from the middle): what was far from the middle is so from the close.
+
+    Missing where no level is `wall_multiple` times the side's others; strength: that multiple.
+    """
+    out = {}
+    for side, sign in (("bid", -1.0), ("ask", 1.0)):
+        multiple, away = (as_of(f"book_{side}_wall_{what}", max_age_days) for what in ("multiple", "bp"))
+        price = bar("close") * (1.0 + sign * 1e-4 * away)
+        out[f"{side}_wall"] = Level("book", known_where(multiple >= wall_multiple, price), multiple)
     return out

@@ -72,6 +72,15 @@ def fading(events: Expr, half_life: float) -> Expr:
     return where(begun, events, (1.0 - decay) * events).ewma(decay, 1) * (1.0 / (1.0 - decay))
 
 
+def on_balance_volume() -> Expr:
+    """Sum of sign(change) volume since the start, in volume: only its differences mean anything (Granville 1963).
+
+    Warm-up: 1 bar.
+    """
+    close, before = bar("close"), bar("close").lag(1)
+    return Expr("running_sum", (((close > before) - (close < before)) * bar("volume"),))
+
+
 def on_balance_flow(bars: int) -> Expr:
     """Change of on-balance volume as a share of all volume: sum(sign(change) volume) / sum(volume) over `bars` bars.
 

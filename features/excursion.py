@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.expression import Expr, bar, where
-from features.volatility import VolatilityParams, ewma_sigma
+from features.volatility import VolatilityParams, ewma_sigma, log_return
+from features.volatility_fits import Constants
+from features.volatility_regimes import three_probabilities, turbulent_probability
 from inference.checks import number_in, whole_in
 
 AUXILIARY: tuple[str, ...] = ()
@@ -20,7 +22,8 @@ class ExcursionParams:
     """horizon_bars: length of past positions; window_bars: how many are remembered; quantiles: of their excursion.
 
     distances: of the stops whose past is counted, in units; recent_bars: the latest of the window, for the trend;
-    regime_bars: whose mean volatility divides high from low; regime_prior: weight of all positions, in positions.
+    regime_bars: whose mean volatility divides high from low, without a model of regimes; regime_prior: weight of all
+    positions, in positions; regime_positions: how many of a regime its quantiles are of.
     """
 
     horizon_bars: int = 10
@@ -30,6 +33,7 @@ class ExcursionParams:
     recent_bars: int = 30
     regime_bars: int = 100
     regime_prior: float = 10.0
+    regime_positions: int = 40
     peak_bars: int = 60
 
     def __post_init__(self) -> None:
@@ -38,6 +42,7 @@ class ExcursionParams:
         whole_in("features.excursion.peak_bars", self.peak_bars, 2, 100_000, "60")
         whole_in("features.excursion.recent_bars", self.recent_bars, 1, 100_000, "a quarter of window_bars")
         whole_in("features.excursion.regime_bars", self.regime_bars, 2, 100_000, "100")
+        whole_in("features.excursion.regime_positions", self.regime_positions, 2, 100_000, "40")
         number_in("features.excursion.regime_prior", self.regime_prior, 0.1, 1e6, "10")
         if self.recent_bars >= self.window_bars:
             raise ValueError(
@@ -99,17 +104,55 @@ def rate_in_regime(outcome: Expr, rate: Expr, entered: Expr, present: Expr, wind
     return (hits + prior * rate) / (count + prior)
 
 
-def expressions(p: ExcursionParams, volatility: VolatilityParams) -> dict[str, Expr]:
-    """All outputs of the family; `volatility` defines the unit."""
+def is_turbulent(p: ExcursionParams, volatility: VolatilityParams, constants: Constants | None) -> Expr:
+    """1 where volatility is high, else 0: P(turbulent) > 1/2 by the Markov filter with these constants.
+
+    Without them: sigma above its mean over regime_bars. Warm-up: that of returns, or of sigma and regime_bars - 1.
+    """
+    if constants is None:
+        sigma = ewma_sigma(volatility)
+        return sigma > sigma.rolling_mean(p.regime_bars)
+    ret = log_return()
+    two = volatility.regimes == 2
+    return (turbulent_probability(ret, constants) if two else three_probabilities(ret, constants)[2]) > 0.5
+
+
+def quantile_in_regime(
+    values: Expr, entered: Expr, present: Expr, count: int, quantile: float, otherwise: Expr
+) -> Expr:
+    """Quantile (type 7) of the last `count` values (>= 0) of positions entered in the present regime.
+
+    entered, present: as in rate_in_regime; `otherwise` until the present regime has had `count` positions. Unit of the
+    values; warm-up of `otherwise`, or of the values and `entered` and count - 1 bars.
+    """
+
+    def of(kind: Expr) -> Expr:  # divided by 0 a value is missing, and what is missing leaves the window as it was
+        known = Expr("latest", ((values / kind).rolling_quantile(count, quantile),))
+        return Expr("or_else", (known,), {"value": -1.0})
+
+    found = where(present, of(entered), of(1.0 - entered))
+    begun = 0.0 * (values * entered).lag(count - 1)  # missing until there could have been so many
+    return where(found < 0.0, otherwise, found) + begun
+
+
+def expressions(
+    p: ExcursionParams, volatility: VolatilityParams, constants: Constants | None = None
+) -> dict[str, Expr]:
+    """All outputs of the family; `volatility` defines the unit, `constants` of its regimes what turbulence is."""
     sigma = ewma_sigma(volatility)
     down, up = excursions(p, sigma)
     out: dict[str, Expr] = {}
+    high = is_turbulent(p, volatility, constants)
+    entered = high.lag(p.horizon_bars)
     for q in p.quantiles:
-        out[f"down_excursion_q{round(100 * q)}"] = down.rolling_quantile(p.window_bars, q)
-        out[f"up_excursion_q{round(100 * q)}"] = up.rolling_quantile(p.window_bars, q)
+        for name, values in (("down", down), ("up", up)):
+            common = values.rolling_quantile(p.window_bars, q)
+            out[f"{name}_excursion_q{round(100 * q)}"] = common
+            out[f"{name}_excursion_q{round(100 * q)}_regime"] = quantile_in_regime(
+                values, entered, high, p.regime_positions, q, common
+            )
     out["down_excursion_last"] = down
     out["up_excursion_last"] = up
-    high = sigma > sigma.rolling_mean(p.regime_bars)
     for side, name, values in ((1, "down", down), (-1, "up", up)):  # down: what stops longs
         for distance in p.distances:
             outcomes = stop_outcomes(p, sigma, side, distance)
@@ -117,7 +160,7 @@ def expressions(p: ExcursionParams, volatility: VolatilityParams) -> dict[str, E
                 rate = outcome.rolling_mean(p.window_bars)
                 out[f"{name}_{what}_{round(100 * distance)}"] = rate
                 out[f"{name}_{what}_{round(100 * distance)}_regime"] = rate_in_regime(
-                    outcome, rate, high.lag(p.horizon_bars), high, p.window_bars, p.regime_prior
+                    outcome, rate, entered, high, p.window_bars, p.regime_prior
                 )
         out[f"{name}_excursion_trend"] = trend(values, p.recent_bars, p.window_bars)
     peak, trough = bar("high").rolling_max(p.peak_bars), bar("low").rolling_min(p.peak_bars)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.divergence import bars_since, divergences, fading, on_balance_flow, value_when
+from features.divergence import (
+    bars_since,
+    divergences,
+    fading,
+    on_balance_flow,
+    on_balance_volume,
+    value_when,
+)
 from features.expression import Expr, bar, maximum, minimum, ratio, where
 from features.volatility import VolatilityParams, ewma_sigma, log_return, true_range
 from inference.checks import number_in, whole_in
@@ -200,9 +207,9 @@ def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, 
         "run_move": run_move() / (sigma * maximum(streak.abs(), 1.0).sqrt()),
         "runs_score": runs_score(p.run_bars),
         "obv_flow": flow,
-        "obv_divergence": flow - efficiency(p.volume_bars),
+        "obv_gap": flow - efficiency(p.volume_bars),
     }
-    for name, oscillator in (("rsi", rsi(p.rsi_bars)), ("macd", line)):
+    for name, oscillator in (("rsi", rsi(p.rsi_bars)), ("macd", line), ("obv", on_balance_volume())):
         regular, hidden = divergences(oscillator, p.pivot_bars, p.divergence_span_bars)
         out[f"{name}_divergence"] = fading(regular, p.divergence_half_life_bars)
         out[f"{name}_hidden_divergence"] = fading(hidden, p.divergence_half_life_bars)

@@ -247,6 +247,12 @@ def as_of(name: str, max_age_days: float) -> Expr:
     return Expr("as_of", (), {"max_age_us": max_age_days * 86_400e6}, name)
 
 
+def age_of(name: str, max_age_days: float) -> Expr:
+    """Age of what `as_of` gives, in µs at the bar's close, from the moment it could be used; missing where that is."""
+    as_of(name, max_age_days)  # checks
+    return Expr("as_of", (), {"max_age_us": -max_age_days * 86_400e6}, name)
+
+
 def where(condition: Expr, a: Expr | Number, b: Expr | Number) -> Expr:
     """`a` where the condition is not 0, else `b`."""
     return Expr("where", (condition, lift(a), lift(b)))

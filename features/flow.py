@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.book import book_features
+from features.book import book_features, book_prices
 from features.exhaustion import ExhaustionParams, efficiency
 from features.expression import Expr, minimum, ratio
 from features.hunts import hunt_features, on_volume, pools, sweep
 from features.levels import LevelsParams, unit
 from features.liquidity import high_low_spread, illiquidity_log, money, money_flow, price_impact, tick_sign
 from features.named_series import SeriesParams, series_features
+from features.prices import Level
 from features.taker import taker_features, trade_features
 from features.volatility import VolatilityParams, ewma_sigma, log_return
 from inference.checks import number_in, whole_in
@@ -103,3 +104,8 @@ def expressions(
     for each in p.series:
         out |= series_features(each)
     return out
+
+
+def prices(p: FlowParams) -> dict[str, Level]:
+    """The levels that the engine can compute as prices: walls of the order book, where there is one."""
+    return book_prices(p.book_max_age_days, p.book_wall_multiple) if p.book else {}

@@ -11,10 +11,13 @@ from math import sqrt
 
 from features import fibonacci, gann, patterns, sessions, zones
 from features.expression import Expr, bar, maximum, minimum, where
+from features.prices import Level, known_where
 from features.profile import Profile, profile
-from features.swings import legs, swing
+from features.swings import legs, parabolic_sar, swing
 from features.volatility import VolatilityParams, ewma_sigma
 from inference.checks import number_in, whole_in
+
+LEAST_FIT = 0.1  # of a harmonic pattern whose completion counts as a level: its ratios miss by two tolerances or so
 
 AUXILIARY = (
     "zone_below",
@@ -57,6 +60,8 @@ class LevelsParams:
     time_tolerance: float = 0.1
     angle_units: float = 1.0
     square_units: float = 1.0
+    sar_step: float = 0.02
+    sar_most: float = 0.2
 
     def __post_init__(self) -> None:
         whole_in("features.levels.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
@@ -81,6 +86,8 @@ class LevelsParams:
         number_in("features.levels.time_tolerance", self.time_tolerance, 0.001, 1, "0.1")
         number_in("features.levels.angle_units", self.angle_units, 0.01, 100, "1")
         number_in("features.levels.square_units", self.square_units, 0.01, 100, "1")
+        number_in("features.levels.sar_step", self.sar_step, 1e-4, 1.0, "0.02")
+        number_in("features.levels.sar_most", self.sar_most, 1e-4, 1.0, "0.2")
 
 
 def unit(p: LevelsParams, volatility: VolatilityParams) -> Expr:
@@ -144,6 +151,7 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
     for name, steepness in gann.ANGLES.items():
         at[f"angle_{name}"] = gann.angle(inputs, one * (p.angle_units / p.horizon_bars), steepness)
     at["square_below"], at["square_above"] = gann.square_of_nine(one * close * p.square_units)
+    at["sar"] = parabolic_sar(p.sar_step, p.sar_most, 2)
     out |= {f"{name}_distance": distance(level, p, one) for name, level in at.items()}
     for ratio in fibonacci.RETRACEMENTS:
         level = fibonacci.retracement(live.origin, live.extreme, ratio)
@@ -173,4 +181,48 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
         "cluster_share": cluster_share,
         "time_point": fibonacci.time_point(inputs, p.time_tolerance),
     }
+    return out
+
+
+def prices(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Level]:
+    """The levels that the engine can compute as prices, by name; missing where there is none.
+
+    Strengths: of zones the sum of their points' weights, of the cluster its share of all Fibonacci levels, of harmonic
+    patterns the fit (at least LEAST_FIT).
+    """
+    one, close = unit(p, volatility), bar("close")
+    inputs = legs(one * p.swing_units)
+    live = swing(inputs)
+    below, above, below_strength, above_strength = nearest_zones(p, volatility)
+    out = {
+        "zone_below": Level("zones", known_where(below_strength, below), below_strength),
+        "zone_above": Level("zones", known_where(above_strength, above), above_strength),
+    }
+    traded = profile(p.profile_bars, p.profile_bins, p.value_share, p.node_bins)._asdict()
+    out |= {name: Level("profile", level) for name, level in traded.items() if name != "density"}
+    out |= {name: Level("session", level) for name, level in sessions.session(p.session_start_hour)._asdict().items()}
+    for bars in p.prior_bars:
+        for name, level in zip(("high", "low", "close"), sessions.prior_range(bars), strict=True):
+            out[f"prior_{name}_{bars}"] = Level("range", level)
+    for name, units in (("round", p.round_units), ("round_major", p.round_major_units)):
+        for side, level in zip(("below", "above"), round_numbers(one * close * units), strict=True):
+            out[f"{name}_{side}"] = Level("round", level)
+    out |= {"swing_origin": Level("swing", live.origin), "swing_extreme": Level("swing", live.extreme)}
+    for name, ratios in (("retracement", fibonacci.RETRACEMENTS), ("extension", fibonacci.EXTENSIONS)):
+        for ratio in ratios:
+            level = getattr(fibonacci, name)(live.origin, live.extreme, ratio)
+            out[f"{name}_{round(1000 * ratio)}"] = Level("swing", level)
+    _, cluster, share = fibonacci.cluster(inputs, p.cluster_tolerance / p.swing_units, p.cap_units / p.swing_units)
+    out["cluster"] = Level("cluster", known_where(share, cluster), share)
+    harmonic, elliott = patterns.harmonic(inputs, p.harmonic_tolerance), patterns.elliott(inputs)
+    for name, fit in harmonic.fits.items():
+        out[name] = Level("harmonic", known_where(fit >= LEAST_FIT, harmonic.completions[name]), fit)
+    out["wave3"] = Level("elliott", known_where(elliott.is_wave3, elliott.wave3))
+    out |= {name: Level("elliott", known_where(elliott.is_wave5, level)) for name, level in elliott.wave5.items()}
+    for name, steepness in gann.ANGLES.items():
+        level = gann.angle(inputs, one * (p.angle_units / p.horizon_bars), steepness)
+        out[f"angle_{name}"] = Level("gann", level)
+    for side, level in zip(("below", "above"), gann.square_of_nine(one * close * p.square_units), strict=True):
+        out[f"square_{side}"] = Level("gann", level)
+    out["sar"] = Level("trail", parabolic_sar(p.sar_step, p.sar_most, 2))
     return out

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.expression import Expr, as_of, bar, ratio
+from features.expression import Expr, age_of, as_of, ratio
 from features.scaling import deviation, held, score
 from features.volatility_ranges import root_mean_square
 from inference.checks import number_in, whole_in
-
-QUARTERS = (0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +30,12 @@ class SeriesParams:
 
 
 def staleness(name: str, max_age_days: float) -> Expr:
-    """Share of max_age_days that has passed since the series' last value, in whole quarters: 0, 0.25 ... 1 (too old).
+    """Age of the series' last value over max_age_days, 0 to 1; 1 where it is older and so missing.
 
-    The one figure that is there when the value is not. Missing until a value has once been fresh at a bar's close.
+    The one figure that is there when the value is not. Missing until a value has once been known at a bar's close.
     """
-    time = bar("time")
-    parts = []
-    for share in QUARTERS:
-        last = Expr("latest", (time.beside(as_of(name, share * max_age_days)),))  # close at which it was so fresh
-        parts.append(0.25 * (time > last))
-    return parts[0] + parts[1] + parts[2] + parts[3]
+    share = age_of(name, max_age_days) / (max_age_days * 86_400e6)
+    return Expr("or_else", (share,), {"value": 1.0}) + 0.0 * Expr("latest", (share,))
 
 
 def series_features(p: SeriesParams) -> dict[str, Expr]:

@@ -35,6 +35,14 @@ def swing(inputs: Legs) -> Swing:
     return Swing(origin.exp(), extreme.exp(), direction, age)
 
 
+def parabolic_sar(step: float, most: float, output: int) -> Expr:
+    """Parabolic stop (Wilder 1978, section II): 0 that of this bar, 2 that of the next (prices), 1 its side.
+
+    step, most: by how much the speed grows at each new extreme, and its bound. Side 1: below the price. Warm-up: 1 bar.
+    """
+    return Expr("parabolic_sar", (bar("high"), bar("low")), {"step": step, "most": most, "output": output})
+
+
 def turned(inputs: Legs) -> Expr:
     """1 on the bar that confirms a turning point, else 0. Warm-up: that of the legs + 1."""
     direction = zigzag(inputs, 0)

@@ -39,20 +39,22 @@ def taker_features(name: str, window: int, slow: int, sigma: Expr, exhaustion: E
     """Share of taker buys, its score, cumulated delta, its divergences from the price, and the impact of true flow.
 
     taker_gap: delta less the efficiency ratio, both over the window: buying that the price does not follow (> 0), or
-    the reverse. taker_divergence: swing pivots that the cumulated delta does not confirm, fading.
+    the reverse. taker_divergence: swing pivots that the cumulated delta does not confirm, fading;
+    taker_hidden_divergence: those that it overdoes (see divergences).
     """
     taker, volume = of_this_bar(name), bar("volume")
     share, delta = taker_share(taker), taker_delta(taker, window)
     net = ratio(2.0 * taker - volume, volume)  # -1 to 1: the share of the bar's money that net buying is
     flow = where(net < 0.0, -1.0, 1.0) * (net.abs() * money()).sqrt()
     low, high, close = (bar(name).beside(taker) for name in ("low", "high", "close"))
-    regular, _ = divergences(delta, exhaustion.pivot_bars, exhaustion.divergence_span_bars, low, high)
+    regular, hidden = divergences(delta, exhaustion.pivot_bars, exhaustion.divergence_span_bars, low, high)
     return {
         "taker_share": share,
         "taker_share_score": score(share, slow),
         "taker_delta": delta,
         "taker_gap": delta - efficiency(window, close),
         "taker_divergence": fading(regular, exhaustion.divergence_half_life_bars),
+        "taker_hidden_divergence": fading(hidden, exhaustion.divergence_half_life_bars),
         "taker_impact": price_impact(log_return().beside(taker), flow, sigma, window),
     }
 

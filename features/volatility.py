@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features import volatility_models
 from features.expression import Expr, as_of, bar, maximum
 from features.volatility_clock import gap_variances, seasons
+from features.volatility_fits import Constants
 from features.volatility_models import (
     OPTIONAL,
     Models,
@@ -44,6 +45,7 @@ from features.volatility_ranges import (
     yang_zhang,
 )
 from features.volatility_regimes import (
+    fit_regimes,
     regime_horizon,
     three_probabilities,
     three_regime_horizon,
@@ -88,6 +90,7 @@ class VolatilityParams:
     regime_fit_bars: int = 10_000
     implied: str = "vix"
     implied_max_age_days: float = 5.0
+    implied_bars: int = 22
     bars_per_year: float = 252.0
 
     def __post_init__(self) -> None:
@@ -107,6 +110,7 @@ class VolatilityParams:
         number_in(
             "features.volatility.implied_max_age_days", self.implied_max_age_days, 0.01, 365, "5 for daily values"
         )
+        whole_in("features.volatility.implied_bars", self.implied_bars, 2, 100_000, "22 for the VIX on daily bars")
         number_in("features.volatility.bars_per_year", self.bars_per_year, 1, 525_600, "252 daily, 8760 hourly")
         if self.slow_bars <= self.window_bars:
             raise ValueError(
@@ -136,6 +140,15 @@ def ewma_sigma(p: VolatilityParams) -> Expr:
     return (ret * ret).ewma(p.ewma_decay, p.window_bars).sqrt()
 
 
+def implied_premium(implied: Expr, points: float, window: int) -> Expr:
+    """implied - points sqrt(mean(ret^2)): implied less realised volatility of the window, in % a year.
+
+    points: percent a year for one of a bar's standard deviation. The volatility risk premium of Carr and Wu (2009,
+    Review of Financial Studies 22), as of now: realised over the bars before, not those to come. Warm-up: window bars.
+    """
+    return implied - points * root_mean_square(log_return(), window)
+
+
 def volatility_of_volatility(p: VolatilityParams) -> Expr:
     """std(ln(sigma / previous sigma)) over window_bars: how restless the volatility itself is, no unit.
 
@@ -148,6 +161,11 @@ def volatility_of_volatility(p: VolatilityParams) -> Expr:
 def fit_models(p: VolatilityParams, returns: Mapping[str, NDArray[np.float64]]) -> Models:
     """Constants of GARCH and of `p.models`, by model, fitted on the training returns. Raises ValueError."""
     return volatility_models.fit(p.models, returns, p.realised_bars, p.horizon_bars, p.regimes, p.regime_fit_bars)
+
+
+def fit_turbulence(p: VolatilityParams, returns: Mapping[str, NDArray[np.float64]]) -> Constants | None:
+    """Constants of the regimes alone, the same as in fit_models; None where `p.models` has none. Raises ValueError."""
+    return fit_regimes(returns, p.regime_fit_bars, p.regimes) if "regime" in p.models else None
 
 
 def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
@@ -172,8 +190,9 @@ def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
         "last_return": ret / sigma.lag(1),
     }
     if p.implied:
-        implied = as_of(p.implied, p.implied_max_age_days) / (100.0 * p.bars_per_year**0.5)
-        out["implied_ratio"] = implied / sigma
+        percent, points = as_of(p.implied, p.implied_max_age_days), 100.0 * p.bars_per_year**0.5
+        out["implied_ratio"] = percent / points / sigma
+        out["implied_premium"] = implied_premium(percent, points, p.implied_bars)
     return out | measured(p) | clock(p) | forecast(p, garch, constants)
 
 

@@ -6,6 +6,7 @@ The states have one mean and are named by their deviation: calm < (middle <) tur
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -30,8 +31,14 @@ def fit_regimes(returns: Returns, last: int, states: int = 2) -> Constants:
 
     mu and {regime}_sigma; of two regimes stay_calm and stay_turbulent, of three {regime}_to_{other}. A fit by
     MarkovRegression without convergence, or with two deviations that differ by less than 10 %, is refused: it would
-    call noise a regime.
+    call noise a regime. The latest fits are remembered, since two families ask for the same.
     """
+    frozen = tuple((symbol, np.asarray(values, np.float64).tobytes()) for symbol, values in returns.items())
+    return {name: dict(values) for name, values in _fit(frozen, last, states).items()}
+
+
+@lru_cache(maxsize=4)
+def _fit(frozen: tuple[tuple[str, bytes], ...], last: int, states: int) -> Constants:
     from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
     def one(x: Floats, scale: float, symbol: str) -> dict[str, float]:
@@ -66,7 +73,7 @@ def fit_regimes(returns: Returns, last: int, states: int = 2) -> Constants:
             f"{a}_to_{b}": float(chain[i, j]) for i, a in enumerate(NAMES[3]) for j, b in enumerate(NAMES[3]) if i != j
         }
 
-    return each_symbol(returns, "regime", one)
+    return each_symbol({symbol: np.frombuffer(values) for symbol, values in frozen}, "regime", one)
 
 
 def turbulent_probability(ret: Expr, constants: Constants) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from inference.book import FIGURES, book_figures, depth_names, depth_ranges
 from inference.errors import ExportError
 from inference.export_file import Export, read_export
 from inference.graph import build_spec
+from inference.levels import CLOSE, level_rows, price_levels
 from inference.net import build_net
 
 
@@ -51,6 +53,7 @@ def build_model(stop_path: str | Path, exit_path: str | Path) -> tuple[_native.M
         feature_outputs=[outputs[name] for name in m["features"]],
         sigma_output=outputs[m["unit"]],
         atr_output=outputs[m["atr"]],
+        levels=[each.native(outputs) for each in price_levels(m["graph"])],
         stop_net=build_net(stop),
         exit_net=build_net(exit_),
         stop_grid=m["grid"],
@@ -178,6 +181,18 @@ class Engine:
         """All graph outputs after the symbol's last bar (NaN: not ready or missing)."""
         names = list(self.stop_manifest["graph"]["outputs"])
         return dict(zip(names, self._engine.features(symbol), strict=True))
+
+    def levels(self, symbol: str) -> NDArray[np.void]:
+        """The prices at which the market may turn, as of the symbol's last bar: rows of LEVEL, by price.
+
+        name, group, price; strength in the group's own measure (NaN: has none); distance: (price - close) in volatility
+        units. Levels that are not known now (warm-up, no such level) come last, with NaN. Which ones there are, the
+        export says: policy.levels in params.yaml. Raises UnknownSymbolError before the symbol's first bar.
+        """
+        known, values = self._engine.levels(symbol), self.features(symbol)
+        close, sigma = values.get(CLOSE, math.nan), values[self.stop_manifest["unit"]]
+        unit = sigma * math.sqrt(self.stop_manifest["horizon_bars"]) * close
+        return level_rows(price_levels(self.stop_manifest["graph"]), known, close, unit)
 
     def status(self, symbol: str) -> str:
         """Whether the nets decide ("model") or why the deterministic rules stand in for them."""

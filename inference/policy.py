@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inference.checks import number_in
+from inference.levels import GROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,20 @@ class RiskPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that decides between curves and levels; travels inside the exports."""
+    """All that decides between curves and levels; travels inside the exports.
+
+    levels: groups of the prices that the engine computes for its steps, see LEVEL_GROUPS in native/price_levels.hpp.
+    """
 
     stop: StopPolicy
     target: TargetPolicy
     risk: RiskPolicy
+    levels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.levels if name not in GROUPS]
+        if unknown or len(set(self.levels)) < len(self.levels):
+            raise ValueError(
+                f"policy.levels: must name groups ({', '.join(GROUPS)}), each once, was "
+                f"{unknown or list(self.levels)}; take the others out"
+            )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from features.families import FeatureParams, price_levels
+from features.prices import with_levels
 from inference import Net, read_export
 from inference.errors import ExportError
 from inference.policy import Policy
@@ -54,7 +56,10 @@ def main(net: str) -> None:
     """Reads artifacts/train/{net}/, writes artifacts/exports/{net}.pt."""
     kind_of(net)
     trained = Trained.load(Path("artifacts/train") / net)
-    data = export(trained, policy_of(net, section("policy", Policy)), git_commit())
+    policy = section("policy", Policy)
+    levels = price_levels(section("features", FeatureParams), policy.levels)
+    trained = replace(trained, facts={**trained.facts, "graph": with_levels(trained.facts["graph"], levels)})
+    data = export(trained, policy_of(net, policy), git_commit())
     prove(data)
     path = Path("artifacts/exports") / f"{net}.pt"
     write_bytes(data, path)

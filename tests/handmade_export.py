@@ -32,9 +32,9 @@ DRAW = 2
 STATE = ["side", "age_fraction", "unrealised", "peak", "trough"]
 
 
-def small_graph(implied: str = "", others: tuple[str, ...] = ()) -> dict[str, Any]:
-    """All families with short windows, models fitted on noise whose volatility moves; `others` of the family cross."""
-    params = FeatureParams(
+def small_params(implied: str = "", others: tuple[str, ...] = (), book: bool = False) -> FeatureParams:
+    """All families with short windows; `others` of the family cross."""
+    return FeatureParams(
         VolatilityParams(atr_bars=5, window_bars=8, slow_bars=20, realised_bars=(4, 8, 16), implied=implied),
         ExcursionParams(horizon_bars=HORIZON, window_bars=15, recent_bars=5, regime_bars=10, peak_bars=12),
         ExhaustionParams(
@@ -62,9 +62,14 @@ def small_graph(implied: str = "", others: tuple[str, ...] = ()) -> dict[str, An
             prior_bars=(5,),
         ),
         TimeframesParams(interval_days=(2.0, 4.0), bars=2, hurst_bars=20, dimension_bars=8),
-        FlowParams(window_bars=8, slow_bars=20, pool_bars=12, hunt_volume=0.5, hunt_half_life_bars=5.0),
+        FlowParams(window_bars=8, slow_bars=20, pool_bars=12, hunt_volume=0.5, hunt_half_life_bars=5.0, book=book),
         CrossParams(symbols=others, seed_bars=8, strength_bars=6, change_bars=5),
     )
+
+
+def small_graph(implied: str = "", others: tuple[str, ...] = (), book: bool = False) -> dict[str, Any]:
+    """The graph of small_params, models fitted on noise whose volatility moves."""
+    params = small_params(implied, others, book)
     level = np.exp(0.5 * np.sin(np.arange(500) / 30))
     returns = {"SPX": np.random.default_rng(0).normal(0, 0.01, 500) * level}
     return merge([family.graph(params, returns, DAY) for family in FAMILIES.values()])

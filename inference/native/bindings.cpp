@@ -294,15 +294,16 @@ NB_MODULE(_native, m) {
     nb::class_<Model>(m, "Model")
         .def(
             "__init__",
-            [](Model* self, const GraphSpec& graph, std::vector<int> features, int sigma, int atr, const Net& stop_net,
-               const Net& exit_net, std::vector<double> stop_grid, std::vector<double> target_grid,
-               std::vector<double> low, std::vector<double> high, const StopParameters& stop,
-               const TargetParameters& target, const RiskParameters& risk, double tick, std::int64_t horizon_bars,
-               std::int64_t expires_us) {
+            [](Model* self, const GraphSpec& graph, std::vector<int> features, int sigma, int atr,
+               const std::vector<std::tuple<std::string, int, int>>& levels, const Net& stop_net, const Net& exit_net,
+               std::vector<double> stop_grid, std::vector<double> target_grid, std::vector<double> low,
+               std::vector<double> high, const StopParameters& stop, const TargetParameters& target,
+               const RiskParameters& risk, double tick, std::int64_t horizon_bars, std::int64_t expires_us) {
                 new (self) Model{graph,
                                  std::move(features),
                                  sigma,
                                  atr,
+                                 {},
                                  stop_net,
                                  exit_net,
                                  std::move(stop_grid),
@@ -315,10 +316,12 @@ NB_MODULE(_native, m) {
                                  tick,
                                  horizon_bars,
                                  expires_us};
+                for (const auto& [group, price, strength] : levels)
+                    self->levels.push_back({level_group(group), price, strength});
             },
-            "graph"_a, "feature_outputs"_a, "sigma_output"_a, "atr_output"_a, "stop_net"_a, "exit_net"_a, "stop_grid"_a,
-            "target_grid"_a, "low"_a, "high"_a, "stop"_a, "target"_a, "risk"_a, "tick"_a, "horizon_bars"_a,
-            "expires_us"_a);
+            "graph"_a, "feature_outputs"_a, "sigma_output"_a, "atr_output"_a, "levels"_a, "stop_net"_a, "exit_net"_a,
+            "stop_grid"_a, "target_grid"_a, "low"_a, "high"_a, "stop"_a, "target"_a, "risk"_a, "tick"_a,
+            "horizon_bars"_a, "expires_us"_a);
 
     nb::class_<Position>(m, "Position", "An open position and its levels in force.")
         .def_ro("id", &Position::id)
@@ -368,6 +371,15 @@ NB_MODULE(_native, m) {
             "features", [](const Engine& self, const std::string& symbol) { return self.at(symbol).view.outputs; },
             "symbol"_a)
         .def(
+            "levels",
+            [](const Engine& self, const std::string& symbol) {
+                std::vector<std::tuple<int, double, double>> rows;
+                for (const Level& each : self.at(symbol).view.levels)
+                    rows.emplace_back(each.index, each.price, each.strength);
+                return rows;
+            },
+            "symbol"_a)
+        .def(
             "status",
             [](const Engine& self, const std::string& symbol) { return static_cast<int>(self.at(symbol).view.status); },
             "symbol"_a)
@@ -399,6 +411,7 @@ NB_MODULE(_native, m) {
         },
         "bid_price"_a, "bid_quantity"_a, "ask_price"_a, "ask_quantity"_a, "ranges_bp"_a);
 
+    m.def("level_groups", [] { return std::vector<std::string>(LEVEL_GROUPS.begin(), LEVEL_GROUPS.end()); });
     m.def("stop_steps", [] { return names_of(STOP_STEPS); });
     m.def("target_steps", [] { return names_of(TARGET_STEPS); });
 

@@ -12,6 +12,7 @@ struct Model {
     GraphSpec graph;
     std::vector<int> feature_outputs;  // graph outputs that the nets take, in order
     int sigma_output = -1, atr_output = -1;
+    std::vector<LevelOutputs> levels;  // prices that the graph computes for the steps
     Net stop_net, exit_net;
     std::vector<double> stop_grid, target_grid, low, high;  // low/high: range of each feature in training
     StopParameters stop;
@@ -29,6 +30,7 @@ struct View {
     std::vector<double> outputs;  // of the graph
     Prepared stop, exit;
     double sigma = NaN, atr = NaN;
+    std::vector<Level> levels;  // those that are known, by price
     Reason status = Reason::warm_up;
 };
 
@@ -36,6 +38,7 @@ struct View {
 inline void look(const Model& model, std::int64_t ts, View& view, std::vector<double>& features) {
     view.sigma = view.outputs[static_cast<std::size_t>(model.sigma_output)];
     view.atr = view.outputs[static_cast<std::size_t>(model.atr_output)];
+    gather(model.levels, view.outputs, view.levels);
     view.status = Reason::model;
     for (std::size_t f = 0; f < features.size(); ++f) {
         const double x = features[f] = view.outputs[static_cast<std::size_t>(model.feature_outputs[f])];
@@ -70,7 +73,8 @@ class Decision {
                    tick,
                    nullptr,
                    nullptr,
-                   nullptr},
+                   nullptr,
+                   view.levels},
           skipped_stop_step_(model.skipped_stop_step),
           skipped_target_step_(model.skipped_target_step) {
         if (view.status != Reason::model) return;

@@ -95,7 +95,8 @@ inline void check_bars(const BarColumns& bars, std::size_t n) {
 inline const std::string CLOSE_OF = "close@";
 inline constexpr std::int64_t CLOSE_DELAY_US = 1;
 
-/// A named series joined as of each bar's close: the last value not later than it and not older than max_age.
+/// A named series joined as of each bar's close: the last value not later than it and not older than max_age, or, with
+/// a negative max_age, the age of that value in its place.
 class AsOf {
   public:
     /// Throws unless the n values may follow those that are there.
@@ -129,8 +130,10 @@ class AsOf {
         for (std::size_t i = 0; i < n; ++i) {
             const std::int64_t close = bar_ts[i] + interval;
             while (head < times_.size() && times_[head] <= close) ++head;
-            bool known = head > 0 && static_cast<double>(close - times_[head - 1]) <= max_age_us;
-            out[i] = known ? values_[head - 1] : std::numeric_limits<double>::quiet_NaN();
+            const double age = head > 0 ? static_cast<double>(close - times_[head - 1]) : 0.0;
+            const bool known = head > 0 && age <= std::abs(max_age_us);
+            const double value = !known ? 0.0 : max_age_us < 0.0 ? age : values_[head - 1];
+            out[i] = known ? value : std::numeric_limits<double>::quiet_NaN();
         }
         head_ = std::max(head_, head);
     }

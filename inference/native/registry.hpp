@@ -11,6 +11,7 @@
 #include "levels.hpp"
 #include "missing.hpp"
 #include "order_statistics.hpp"
+#include "parabolic.hpp"
 #include "passages.hpp"
 #include "patterns.hpp"
 #include "pivots.hpp"
@@ -18,6 +19,7 @@
 #include "regime.hpp"
 #include "rolling.hpp"
 #include "smoothing.hpp"
+#include "sums.hpp"
 #include "timeframe.hpp"
 #include "volatility.hpp"
 #include "zones.hpp"
@@ -31,7 +33,8 @@ inline const std::vector<KernelInfo>& kernels() {
              {arithmetic_kernels, rolling_kernels,   extrema_kernels,  order_kernels,      smoothing_kernels,
               indicator_kernels,  timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels,
               levels_kernels,     zones_kernels,     pattern_kernels,  fibonacci_kernels,  gann_kernels,
-              profile_kernels,    regime_kernels,    missing_kernels,  cycle_kernels,      passage_kernels})
+              profile_kernels,    regime_kernels,    missing_kernels,  cycle_kernels,      passage_kernels,
+              parabolic_kernels,  sum_kernels})
             for (auto& kernel : family()) list.push_back(std::move(kernel));
         return list;
     }();

@@ -12,7 +12,8 @@ from features.excursion import ExcursionParams, excursions, expressions, stop_ou
 from features.expression import Expr, constant
 from features.graph import to_data
 from features.labels import LabelParams, make_labels
-from features.volatility import VolatilityParams, ewma_sigma
+from features.volatility import VolatilityParams, ewma_sigma, fit_turbulence, log_return
+from features.volatility_regimes import turbulent_probability
 from inference import Graph
 from inference.replay import Bars
 
@@ -84,6 +85,60 @@ def test_rates_in_the_present_regime_equal_a_slow_loop(real, side, name) -> None
             assert out[f"{name}_{rate}_50_regime"][t] == pytest.approx(expected, abs=1e-12), t
     assert np.isnan(out[f"{name}_hit_rate_50_regime"][: first + WINDOW - 1]).all()
     assert min(counts) < 20 < 100 < max(counts)
+
+
+def regimes(real) -> tuple[VolatilityParams, dict[str, dict[str, float]], np.ndarray]:
+    """Constants fitted on the first 2,500 returns, and whether each bar is more likely turbulent than not."""
+    p = VolatilityParams(models=("regime",))
+    constants = fit_turbulence(p, {"S": np.diff(np.log(real["close"][:2500]))})
+    assert constants is not None
+    probability = run({"p": turbulent_probability(log_return(), constants)}, real)["p"]
+    return p, constants, probability > 0.5
+
+
+@pytest.mark.parametrize(("side", "name"), [(1, "down"), (-1, "up")])
+def test_rates_in_the_markov_filters_regime_equal_a_slow_loop(real, side, name) -> None:
+    p = ExcursionParams(horizon_bars=H, window_bars=WINDOW, distances=(0.3, 0.7, 1.1), regime_prior=5.0)
+    volatility, constants, turbulent = regimes(real)
+    assert fit_turbulence(VolatilityParams(models=("har",)), {}) is None
+    sigma = run({"sigma": ewma_sigma(volatility)}, real)["sigma"]
+    out = run(expressions(p, volatility, constants), real)
+    other = run(expressions(p, volatility), real)
+    n, first = len(sigma), int(np.isfinite(sigma).argmax()) + 2 * H - 1
+    for distance in (0.3, 1.1):
+        label = f"{name}_hit_rate_{round(100 * distance)}"
+        hits = np.array([walk(real, sigma, side, distance, t)[0] for t in range(first, n)], float)
+        for t in range(first + WINDOW - 1, n, 7):
+            past = np.arange(t - WINDOW + 1, t + 1)
+            same = turbulent[past - H] == turbulent[t]
+            values = hits[past - first]
+            expected = (values[same].sum() + 5.0 * values.mean()) / (same.sum() + 5.0)
+            assert out[f"{label}_regime"][t] == pytest.approx(expected, abs=1e-12), t
+        assert out[label].tobytes() == other[label].tobytes()
+        assert not np.array_equal(out[f"{label}_regime"], other[f"{label}_regime"], equal_nan=True)
+
+
+@pytest.mark.parametrize("model", [True, False])
+def test_quantiles_in_the_present_regime_equal_a_slow_loop(real, model) -> None:
+    p = ExcursionParams(horizon_bars=H, window_bars=WINDOW, quantiles=(0.5, 0.9), regime_positions=25)
+    volatility, constants, turbulent = regimes(real)
+    out = run(expressions(p, volatility, constants if model else None) | {"sigma": ewma_sigma(volatility)}, real)
+    if not model:
+        mean = np.lib.stride_tricks.sliding_window_view(out["sigma"], p.regime_bars).mean(axis=1)
+        turbulent = np.concatenate([np.zeros(p.regime_bars - 1, bool), out["sigma"][p.regime_bars - 1 :] > mean])
+    start = (np.isfinite(out["sigma"]).argmax() + p.regime_bars - 1 if not model else 1) + H
+    for name in ("down", "up"):
+        values, own = out[f"{name}_excursion_last"], 0
+        for q in p.quantiles:
+            label = f"{name}_excursion_q{round(100 * q)}"
+            known = np.flatnonzero(np.isfinite(values) & (np.arange(len(values)) >= start))
+            for t in known[WINDOW::11]:
+                past = known[known <= t]
+                same = past[turbulent[past - H] == turbulent[t]][-25:]
+                expected = np.quantile(values[same], q) if len(same) == 25 else out[label][t]
+                own += len(same) == 25 and abs(expected - out[label][t]) > 1e-6
+                assert out[f"{label}_regime"][t] == pytest.approx(expected, abs=1e-12), (label, t)
+        assert own > 200, "the regimes' quantiles differ from the common one"
 
 
 def test_outcomes_are_the_labels_of_closed_horizons(real) -> None:

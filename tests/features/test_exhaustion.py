@@ -17,6 +17,7 @@ from features.divergence import (
     divergences,
     fading,
     on_balance_flow,
+    on_balance_volume,
     pivot_high,
     pivot_low,
     value_when,
@@ -131,11 +132,13 @@ def test_each_kind_of_divergence_by_hand(swings, expected, side) -> None:
 
 
 @pytest.mark.parametrize("k", [2, 3])
-@pytest.mark.parametrize("name", ["rsi", "macd"])
+@pytest.mark.parametrize("name", ["rsi", "macd", "obv"])
 def test_divergences_equal_a_slow_loop_over_talibs_oscillators(real, name, k) -> None:
     span, n = 60, len(real["close"])
     if name == "rsi":
         ours, theirs = rsi(14), talib.RSI(real["close"], 14)
+    elif name == "obv":
+        ours, theirs = on_balance_volume(), talib.OBV(real["close"], real["volume"])
     else:
         ours = macd(12, 26, 9)[0]
         theirs = talib.EMA(real["close"], 12) - talib.EMA(real["close"], 26)
@@ -154,7 +157,7 @@ def test_divergences_equal_a_slow_loop_over_talibs_oscillators(real, name, k) ->
     found = divergences(ours, k, span)
     for events, slow in zip(found, (regular, hidden), strict=True):
         out = compute(events, real)
-        ready = np.isfinite(theirs).argmax() + k
+        ready = max(np.isfinite(theirs).argmax() + k, 2 * k + 1)
         assert np.isnan(out[:ready]).all()
         assert np.array_equal(out[ready:], slow[ready:])
         assert min((slow > 0).sum(), (slow < 0).sum()) > 20
@@ -359,11 +362,11 @@ def test_each_output_is_its_quantity_in_its_unit(real) -> None:
         "squeeze": np.log(bands),
         "squeeze_run": inside,
         "obv_flow": flow,
-        "obv_divergence": flow - change(c, 50) / change(path, 50),
+        "obv_gap": flow - change(c, 50) / change(path, 50),
     }
     for name, theirs in expected.items():
         np.testing.assert_allclose(out[name][600:], theirs[600:], rtol=1e-7, atol=1e-9, err_msg=name)
-    for name, oscillator in (("rsi", rsi(14)), ("macd", macd(12, 26, 9)[0])):
+    for name, oscillator in (("rsi", rsi(14)), ("macd", macd(12, 26, 9)[0]), ("obv", on_balance_volume())):
         found = divergences(oscillator, p.pivot_bars, p.divergence_span_bars)
         for kind, events in zip(("divergence", "hidden_divergence"), found, strict=True):
             same(out[f"{name}_{kind}"], compute(fading(events, 5.0), real))

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
-from arch.data import sp500
+from arch.data import nasdaq, sp500, vix
 
 import handmade_export as handmade
 from features import Expr, as_of, bar, constant, maximum, where
-from features.families import FAMILIES, FeatureParams
+from features.families import FAMILIES, FeatureParams, price_levels
 from features.graph import from_data, graph_hash, merge, to_data
+from features.prices import with_levels
+from features.reference import EVERYTHING, THREE_REGIMES
+from features.reference import outputs as options
+from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams, fit
 from inference import Graph
+from inference.levels import GROUPS
 from pipelines.params import section
 
 MINUTE = 60_000_000
 ROOT = Path(__file__).parents[2]
+MINUTES = ROOT.parent / "shared/data/spot_1m"
+COLUMNS = ("open", "high", "low", "close", "volume")
 
 # Features that may depend on the price level, with the reason.
 FIGURES = "people see the currency's own figures, so that is where orders gather"
@@ -145,6 +154,87 @@ def test_no_feature_looks_ahead_on_real_bars() -> None:
         short = Graph(graph, "SPX").run({name: values[:cut] for name, values in bars.items()}, ts[:cut], series)
         for name, values in short.items():
             assert values.tobytes() == whole[name][:cut].tobytes(), name
+
+
+def everything(bar_interval_us: int, timeframes: TimeframesParams) -> dict[str, object]:
+    """Every output of every family with every option, two and three regimes, and all levels as prices."""
+    every, more = (options(replace(params, timeframes=timeframes)) for params in (EVERYTHING, THREE_REGIMES))
+    outputs = {name: expr for family in every.values() for name, expr in family.items()}
+    three = {f"three_{name}": expr for family in more.values() for name, expr in family.items()}
+    three = {name: expr for name, expr in three.items() if expr not in outputs.values()}
+    assert {"three_middle_probability", "three_regime_horizon_log", "three_down_hit_rate_50_regime"} <= set(three)
+    graph = to_data({**outputs, **three}, [], bar_interval_us)
+    return with_levels(graph, price_levels(EVERYTHING, GROUPS))
+
+
+def made_series(names: list[str], close_us: np.ndarray, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Positive values for each name: of every bar for the tape, now and then for all others."""
+    rng = np.random.default_rng(seed)
+    made = {}
+    for name in names:
+        at = close_us if name in ("taker_buy_volume", "trades") else close_us[rng.random(len(close_us)) < 0.7]
+        level = 4.0 if name.endswith("_multiple") else 1.0  # of walls
+        made[name] = (at, level * np.exp(np.cumsum(rng.normal(0, 0.01, len(at)))))
+    return made
+
+
+def assert_no_look_ahead(graph, bars, ts, series, other, interval: int, seed: int) -> None:
+    """Another future of bars and series alike, from random places on, changes nothing that went before.
+
+    Live, the bars after such a place give what the block gave.
+    """
+    rng = np.random.default_rng(seed)
+    whole = Graph(graph, "SPX").run(bars, ts, series)
+    assert [name for name, values in whole.items() if np.isnan(values).all()] == [], "each must have been known"
+    for cut in np.sort(rng.integers(50, len(ts) - 1, 12)):
+        last = ts[cut - 1] + interval  # of what is known before the cut
+        known = {name: (at[at <= last], values[at <= last]) for name, (at, values) in series.items()}
+        later = made_series(list(series), ts[cut:] + interval, int(cut))
+        spliced = {
+            name: (np.concatenate([known[name][0], later[name][0]]), np.concatenate([known[name][1], later[name][1]]))
+            for name in series
+        }
+        future = {name: np.concatenate([bars[name][:cut], other[name][cut:]]) for name in bars}
+        for name, values in Graph(graph, "SPX").run(future, ts, spliced).items():
+            assert values[:cut].tobytes() == whole[name][:cut].tobytes(), (name, cut)
+    first = len(ts) - 40
+    live = Graph(graph, "SPX")
+    live.run({name: values[:first] for name, values in bars.items()}, ts[:first], series)
+    for i in range(first, len(ts)):
+        live.update(int(ts[i]), *(float(bars[name][i]) for name in COLUMNS))
+        assert live.values.tobytes() == np.array([whole[name][i] for name in live.names]).tobytes()
+
+
+def columns_of(frame) -> dict[str, np.ndarray]:
+    return {name: frame[name.capitalize()].to_numpy(float) for name in COLUMNS}
+
+
+def test_no_output_of_any_option_looks_ahead_on_real_bars() -> None:
+    """S&P 500 with the NASDAQ as other future, the real VIX; taker, trades, book, funding and other symbols made."""
+    frame, index = sp500.load(), vix.load()["vix"].dropna()
+    bars, other = columns_of(frame), columns_of(nasdaq.load())
+    ts = frame.index.to_numpy().astype("datetime64[us]").astype(np.int64)
+    graph = everything(handmade.DAY, TimeframesParams())
+    series = made_series(Graph(graph).series, ts + handmade.DAY, 5)
+    at = index.index.to_numpy().astype("datetime64[us]").astype(np.int64) + handmade.DAY
+    series["vix"] = (at, index.to_numpy(float))
+    assert {"taker_buy_volume", "trades", "book_spread_bp", "funding", "close@NASDAQ"} <= set(series)
+    assert_no_look_ahead(graph, bars, ts, series, other, handmade.DAY, 6)
+
+
+@pytest.mark.data(str(MINUTES))
+@pytest.mark.skipif(not (MINUTES / "BTCUSDT.parquet").exists(), reason=f"needs {MINUTES}, not part of the project")
+def test_no_output_of_any_option_looks_ahead_on_real_minutes() -> None:
+    """Bitcoin's minutes with their true tape, Ether's close and future, true fear & greed; the book is made."""
+    frames = [pl.read_parquet(MINUTES / f"{name}USDT.parquet", n_rows=12_000) for name in ("BTC", "ETH")]
+    bars, other = ({name: frame[name].cast(pl.Float64).to_numpy() for name in COLUMNS} for frame in frames)
+    ts = frames[0]["ts"].dt.epoch("us").to_numpy()
+    graph = everything(MINUTE, TimeframesParams(interval_days=(1 / 24, 0.25)))
+    series = made_series(Graph(graph).series, ts + MINUTE, 7)
+    for name in ("taker_buy_volume", "trades"):
+        series[name] = (ts + MINUTE, frames[0][name].cast(pl.Float64).to_numpy())
+    series["close@NASDAQ"] = (ts + MINUTE + 1, other["close"])
+    assert_no_look_ahead(graph, bars, ts, series, other, MINUTE, 8)
 
 
 def test_two_ages_of_one_series_both_see_the_past_alone() -> None:

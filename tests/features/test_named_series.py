@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import handmade_export as handmade
+from features.expression import age_of, as_of
 from features.graph import to_data
 from features.named_series import SeriesParams, series_features, staleness
 from inference import Graph
@@ -67,13 +68,26 @@ def test_rounding_is_no_deviation() -> None:
             assert out["s_score"][t] == out["s_shift"][t] == 0.0
 
 
-def test_staleness_counts_the_quarters_of_the_age() -> None:
+def test_staleness_is_the_age_as_a_share_of_its_limit() -> None:
+    """Also of a value that came between two bars, or that repeats the one before; 1 once it is too old."""
     bars, ts = handmade.random_bars(40)
-    times = np.array([0, 1, 20]) * DAY + DAY
-    out = Graph(to_data({"x": staleness("s", 12.0)}, [], DAY)).run(bars, ts, {"s": (times, np.array([1.0, 2.0, 2.0]))})
-    age = np.concatenate([[0], np.arange(19), np.arange(20)])
-    expected = 0.25 * ((age > 3).astype(int) + (age > 6) + (age > 9) + (age > 12))
-    np.testing.assert_array_equal(out["x"], expected)
+    times = np.array([2 * DAY, 3 * DAY, 22 * DAY - HOUR])
+    data = to_data({"x": staleness("s", 12.0), "age": age_of("s", 12.0), "value": as_of("s", 12.0)}, [], DAY)
+    series = {"s": (times, np.array([1.0, 2.0, 2.0]))}
+    out = Graph(data).run(bars, ts, series)
+    close = ts + DAY
+    age = np.array([float(t - times[times <= t][-1]) if t >= times[0] else np.nan for t in close])
+    known = age <= 12 * DAY
+    np.testing.assert_array_equal(out["age"], np.where(known, age, np.nan))
+    np.testing.assert_array_equal(np.isnan(out["value"]), ~known)
+    np.testing.assert_allclose(out["x"], np.where(np.isnan(age), np.nan, np.minimum(age / (12 * DAY), 1.0)), rtol=1e-12)
+    assert 0.0 < out["x"][21] == pytest.approx(1 / 24 / 12)
+    assert (out["x"][15:21] == 1.0).all()
+    live = Graph(data)
+    live.push(series)
+    for i in range(40):
+        live.update(int(ts[i]), *(float(bars[c][i]) for c in ("open", "high", "low", "close", "volume")))
+        assert live.values.tobytes() == np.array([out[name][i] for name in live.names]).tobytes()
 
 
 def test_a_missing_series_is_missing() -> None:

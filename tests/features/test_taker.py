@@ -101,6 +101,19 @@ def test_a_delta_that_does_not_confirm_a_new_low_is_a_divergence() -> None:
     assert out["taker_divergence"][known - 1] <= 0.1
 
 
+def test_a_delta_below_that_of_a_lower_low_is_a_hidden_divergence() -> None:
+    """Two swing lows, the second higher in price, although sellers took more volume into it: bullish."""
+    dip = np.array([0, 1, 2, 3, 4, 5, 4, 3, 2, 1])
+    low = 100.0 - np.concatenate([np.zeros(30), dip, np.zeros(25), 0.8 * dip, np.zeros(12)])
+    share = np.concatenate([np.full(30, 0.5), np.full(10, 0.4), np.full(25, 0.5), np.full(10, 0.1), np.full(12, 0.5)])
+    bars = {"open": low + 0.5, "high": low + 1, "low": low, "close": low + 0.5, "volume": np.full(len(low), 10.0)}
+    out = run(bars, np.arange(len(low)) * handmade.DAY, 10.0 * share, np.full(len(low), 5.0), handmade.DAY)
+    known = 30 + 10 + 25 + 5 + ExhaustionParams().pivot_bars
+    assert out["taker_hidden_divergence"][known] == pytest.approx(1.0, abs=0.1)
+    assert out["taker_hidden_divergence"][known - 1] <= 0.1
+    assert abs(out["taker_divergence"][known]) <= 0.1
+
+
 def test_a_bar_without_its_number_is_missing_and_the_rest_goes_on() -> None:
     bars, ts = handmade.random_bars(200)
     at, values = ts + handmade.DAY, np.linspace(1.0, 2.0, 200)

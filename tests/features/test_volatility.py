@@ -9,13 +9,20 @@ import numpy as np
 import polars as pl
 import pytest
 import talib
-from arch.data import nasdaq, sp500
+from arch.data import nasdaq, sp500, vix
 
 from features import bar
 from features.expression import Expr
 from features.families import FAMILIES, FeatureParams
 from features.graph import to_data
-from features.volatility import VolatilityParams, ewma_sigma, log_return, measured, volatility_of_volatility
+from features.volatility import (
+    VolatilityParams,
+    ewma_sigma,
+    expressions,
+    log_return,
+    measured,
+    volatility_of_volatility,
+)
 from features.volatility_ranges import (
     bollinger_width,
     downside_share,
@@ -34,6 +41,7 @@ ROOT = Path(__file__).parents[2]
 BTC = Path(os.environ.get("RATCHET_DATA", ROOT.parent / "shared/data")) / "spot_1m/BTCUSDT.parquet"
 DAY, MINUTE = 86_400_000_000, 60_000_000
 COLUMNS = ("open", "high", "low", "close", "volume")
+GARCH = ("mu", "omega", "alpha", "beta", "start")
 Bars = tuple[dict[str, np.ndarray], np.ndarray]
 
 
@@ -222,3 +230,28 @@ def test_the_shipped_horizon_is_that_of_the_labels() -> None:
 def test_parameters_are_checked(change, message) -> None:
     with pytest.raises(ValueError, match=rf"features\.volatility\.{message}"):
         VolatilityParams(**change)
+
+
+def test_the_implied_premium_is_the_vix_less_realised_volatility() -> None:
+    """In volatility points, of real S&P 500 bars and the real VIX; its mean is the known premium of a few points."""
+    frame = sp500.load()
+    bars, ts = of_frame(frame)
+    index = vix.load()["vix"].dropna()
+    at = index.index.to_numpy().astype("datetime64[us]").astype(np.int64) + DAY
+    p = VolatilityParams(implied="vix", models=(), implied_bars=22)
+    constants = {"garch": {name: {"*": x} for name, x in zip(GARCH, (0.0, 1e-6, 0.08, 0.9, 1e-4), strict=True)}}
+    outputs = expressions(p, constants)
+    out = Graph(to_data(outputs, [], DAY)).run(bars, ts, {"vix": (at, index.to_numpy(float))})["implied_premium"]
+    ret = np.diff(np.log(bars["close"]), prepend=np.nan)
+    known = dict(zip(at - DAY, index, strict=True))
+    compared = []
+    for t in range(22, len(ts)):
+        if int(ts[t]) in known:
+            realised = 100 * np.sqrt(252 * np.mean(ret[t - 21 : t + 1] ** 2))
+            assert out[t] == pytest.approx(known[int(ts[t])] - realised, abs=1e-9)
+            compared.append(out[t])
+    assert len(compared) > 1000
+    assert 1.0 < np.mean(compared) < 6.0
+    assert np.isnan(out[: np.searchsorted(ts, at[0] - DAY)]).all()
+    with pytest.raises(ValueError, match=r"features\.volatility\.implied_bars: must be a whole number in"):
+        VolatilityParams(implied_bars=1)

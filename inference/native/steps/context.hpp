@@ -1,9 +1,11 @@
 // What every step of the two pipelines may see. A step takes a level (a price; NaN where there is none yet) and gives
 // one.
 #pragma once
+#include <span>
 #include <vector>
 
 #include "../position.hpp"
+#include "../price_levels.hpp"
 
 namespace ratchet {
 
@@ -34,7 +36,8 @@ struct Context {
     double equity, tick;
     const float* hit;  // curves of the stop net; null where the deterministic rules stand in
     const float* reversal;
-    const float* reach;  // of the exit net; null likewise
+    const float* reach;             // of the exit net; null likewise
+    std::span<const Level> levels;  // known at the last bar's close, by price
 
     int side() const { return position.side; }
     /// Positive when `level` is on the profit side of the price.
