@@ -19,7 +19,7 @@ SIZE = np.dtype(
     [(name, np.int64) for name in ("symbol", "entry", "ts")]
     + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "pnl")]
 )
-# mirrors `struct EquityPoint`: after the closes at `ts` (open of the bars, µs)
+# mirrors `struct EquityPoint`: at a time `ts` (µs) at which bars closed, before anything at the opens of that time
 EQUITY = np.dtype([("ts", np.int64), ("positions", np.int64), ("equity", np.float64), ("open_risk", np.float64)])
 
 
@@ -54,8 +54,9 @@ def replay_portfolio(
     """Walks the entries of all books in order of time, sizes each by risk, and follows the one equity.
 
     A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
-    positions at their last closes. At one time, exits at the open come before entries, entries before what happens
-    inside the bar (in the order of the books), that before the close. A trade's path does not depend on its size, so
+    positions at their last closes. What happens inside a bar is booked at its close (where the next bar begins, at the
+    latest the book's most frequent interval after its open), so that bars of different length never tell each other the
+    future. At one time, closes come before exits at the open, those before entries (each in the order of the books). A trade's path does not depend on its size, so
     impact in a book is that of the book's own notional. Raises RiskError where a trade has no stop.
     """
     number_in("equity", equity, 1e-9, 1e15, "your account")
