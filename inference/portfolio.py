@@ -56,8 +56,9 @@ def replay_portfolio(
     A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
     positions at their last closes. What happens inside a bar is booked at its close (where the next bar begins, at the
     latest the book's most frequent interval after its open), so that bars of different length never tell each other the
-    future. At one time, closes come before exits at the open, those before entries (each in the order of the books). A trade's path does not depend on its size, so
-    impact in a book is that of the book's own notional. Raises RiskError where a trade has no stop.
+    future. At one time, closes come before exits at the open, those before entries (each in the order of the books). A
+    trade's path does not depend on its size, so impact in a book is that of the book's own notional. Raises RiskError
+    where a trade has no stop.
     """
     number_in("equity", equity, 1e-9, 1e15, "your account")
     columns = [

@@ -240,13 +240,17 @@ def replay_engine(
     notional: float = 10_000.0,
     conditions: Conditions = Conditions(),
     variant: Variant = OWN,
+    tick: float | None = None,
 ) -> NDArray[np.void]:
     """Trades of the engine's own decisions at each bar's close, from a fresh graph; its live state is not touched.
 
     Every trade has the same `notional`; the limit per trade acts against `equity`; open risk is not summed here (see
-    inference/portfolio.py). variant: changes to the decisions, to see what would have come of them.
+    inference/portfolio.py). variant: changes to the decisions, to see what would have come of them. tick: price step of
+    the symbol; None: policy.risk.tick.
     """
-    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, variant, False).trades
+    return _engine(
+        engine, bars, entries, costs, mode, series, equity, notional, conditions, variant, tick, False
+    ).trades
 
 
 def ledger_engine(
@@ -260,9 +264,10 @@ def ledger_engine(
     notional: float = 10_000.0,
     conditions: Conditions = Conditions(),
     variant: Variant = OWN,
+    tick: float | None = None,
 ) -> Ledger:
     """replay_engine with the events and decisions of each trade."""
-    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, variant, True)
+    return _engine(engine, bars, entries, costs, mode, series, equity, notional, conditions, variant, tick, True)
 
 
 def _engine(
@@ -276,15 +281,16 @@ def _engine(
     notional: float,
     conditions: Conditions,
     variant: Variant,
+    tick: float | None,
     record: bool,
 ) -> Ledger:
     index, side = entries.checked(bars)
     graph = _native.Graph(engine.spec, bars.symbol)
     for name, (times, values) in (series or {}).items():
         graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
-    tick = float(engine.stop_manifest["policy"]["risk"]["tick"])
+    step = float(engine.stop_manifest["policy"]["risk"]["tick"] if tick is None else tick)
     terms = _terms(bars, index, costs, mode, conditions, record)
     trades, events, decisions = _native.replay_model(
-        engine.model, graph, bars.native(), index, side, equity, notional, tick, terms, *variant.native(len(index))
+        engine.model, graph, bars.native(), index, side, equity, notional, step, terms, *variant.native(len(index))
     )
     return Ledger(*(np.asarray(a).view(b) for a, b in ((trades, TRADE), (events, EVENT), (decisions, DECISION))))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from inference.replay import REASON_NAMES, TRADE, Bars, Costs, Entries, Mode, replay_levels
+from inference.replay import EVENT, REASON_NAMES, TRADE, Bars, Entries, Ledger, Mode, ledger_levels
 from pipelines.bootstrap import Floats
+from pipelines.exit_fills import last_fills
 from pipelines.parabolic import parabolic_stop
+from pipelines.terms import Terms, cut
 
 Unit = Literal["percent", "atr", "garch"]
 
@@ -49,13 +51,16 @@ class BaselineParams:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One symbol: bars, per-bar volatility (price units) and the entries of one part, with their ids."""
+    """One symbol: bars, per-bar volatility (price units), the entries of one part with their ids, and the venue's
+    terms.
+    """
 
     bars: Bars
     atr: Floats
     garch: Floats  # GARCH standard deviation of one horizon, price units
     entries: Entries
     ids: tuple[str, ...]
+    terms: Terms = field(default_factory=Terms)
 
     def unit(self, unit: Unit) -> Floats:
         """One unit of stop distance at each bar's close, price units."""
@@ -71,12 +76,12 @@ class Static:
     target_r: float
     trail: bool = False
 
-    def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
-        """Its trades on the market's entries."""
+    def ledger(self, market: Market, horizon: int, mode: Mode) -> Ledger:
+        """Its replay of the market's entries."""
         stop = self.stop * market.unit(self.unit)
         target = stop * self.target_r if math.isfinite(self.target_r) else np.full_like(stop, NAN)
         trail = stop if self.trail else np.full_like(stop, NAN)
-        return to_frame(replay_levels(market.bars, market.entries, stop, target, trail, horizon, costs, mode), market)
+        return replayed(market, stop, target, trail, horizon, mode)
 
     def describe(self) -> str:
         """For tables: `2.5 ATR, target 3R`."""
@@ -92,27 +97,43 @@ class Parabolic:
     stop: float
     step: float
 
-    def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
-        """Its trades on the market's entries: a replay each, since the stop depends on where the trade began."""
-        trades = [self._trade(market, entry, horizon, costs, mode) for entry in range(len(market.ids))]
-        return to_frame(np.concatenate([np.empty(0, TRADE), *trades]), market)
+    def ledger(self, market: Market, horizon: int, mode: Mode) -> Ledger:
+        """Its replay of the market's entries: one each, since the stop depends on where the trade began."""
+        each = [self._one(market, entry, horizon, mode) for entry in range(len(market.ids))]
+        return Ledger(
+            np.concatenate([np.empty(0, TRADE), *(one.trades for one in each)]),
+            np.concatenate([np.empty(0, EVENT), *(one.events for one in each)]),
+        )
 
-    def _trade(self, market: Market, entry: int, horizon: int, costs: Costs, mode: Mode) -> npt.NDArray[np.void]:
+    def _one(self, market: Market, entry: int, horizon: int, mode: Mode) -> Ledger:
         signal, side = int(market.entries.index[entry]), market.entries.side[entry : entry + 1]
-        bars = _part(market.bars, signal, signal + horizon + 1)
-        high, low = bars.high[1:], bars.low[1:]
+        # What is due at the horizon's end may wait for the next bar with volume.
+        traded = np.flatnonzero(market.bars.volume[signal + horizon :] > 0.0)
+        end = signal + horizon + 1 + (int(traded[0]) if len(traded) else 0)
+        bars = cut(market.bars, signal, end)
+        first = 1 + int(np.argmax(bars.volume[1:] > 0.0))  # filled in the first bar with volume
+        high, low = bars.high[first:], bars.low[first:]
         sign = int(side[0])
         stop = self.stop * market.atr[signal]
-        levels = parabolic_stop(high, low, sign, bars.open[1] - sign * stop, self.step)
+        levels = parabolic_stop(high, low, sign, bars.open[first] - sign * stop, self.step)
         # The replay trails at a distance from the extreme since the fill; a close sets the level of the bar after it.
         extreme = np.maximum.accumulate(high) if sign > 0 else np.minimum.accumulate(low)
         trail = np.full(len(bars.ts), NAN)
-        trail[1:-1] = sign * (extreme[:-1] - levels[1:])
-        trade = replay_levels(bars, Entries(np.zeros(1, np.int64), side), stop, NAN, trail, horizon, costs, mode)
-        trade["entry"] = entry
+        trail[first:-1] = sign * (extreme[:-1] - levels[1:])
+        part = Market(
+            bars,
+            market.atr[signal:end],
+            market.garch[signal:end],
+            Entries(np.zeros(1, np.int64), side),
+            market.ids[entry : entry + 1],
+            market.terms.part(market.bars, signal, end),
+        )
+        one = replayed(part, stop, NAN, trail, horizon, mode)
+        one.trades["entry"] = one.events["entry"] = entry
         for name in ("entry_index", "exit_index"):
-            trade[name] += signal
-        return trade
+            one.trades[name] += signal
+        one.events["index"] += signal
+        return one
 
     def describe(self) -> str:
         """For tables: `2.5 ATR, step 0.02`."""
@@ -134,12 +155,10 @@ def candidates(params: BaselineParams) -> dict[str, list[Exit]]:
     }
 
 
-def choose(
-    options: Sequence[Exit], markets: Sequence[Market], horizon: int, costs: Costs
-) -> Iterator[tuple[Exit, pl.DataFrame]]:
+def choose(options: Sequence[Exit], markets: Sequence[Market], horizon: int) -> Iterator[tuple[Exit, pl.DataFrame]]:
     """Each option with its trades on all markets, pessimistic fills."""
     for option in options:
-        yield option, pl.concat([option.trades(market, horizon, costs, "pessimistic") for market in markets])
+        yield option, pl.concat([trades_of(option, market, horizon, "pessimistic") for market in markets])
 
 
 def mean_profit(trades: pl.DataFrame) -> float:
@@ -148,39 +167,64 @@ def mean_profit(trades: pl.DataFrame) -> float:
     return -math.inf if value is None else float(value)
 
 
-def time_only(market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
+def time_only(market: Market, horizon: int, mode: Mode) -> pl.DataFrame:
     """Held to the horizon's end, without stop or target; has no R."""
-    return to_frame(replay_levels(market.bars, market.entries, NAN, NAN, NAN, horizon, costs, mode), market)
+    return to_frame(replayed(market, NAN, NAN, NAN, horizon, mode), market)
 
 
 def random_distances(
-    market: Market, product: pl.DataFrame, horizon: int, costs: Costs, mode: Mode, generator: np.random.Generator
+    market: Market, product: pl.DataFrame, horizon: int, mode: Mode, generator: np.random.Generator
 ) -> pl.DataFrame:
     """Stop and target drawn together from the product's own trades (as fractions of price), whatever the bar."""
     stop_share = (product["stop_distance"] / product["fill_price"]).to_numpy()
     target_r = product["target_r"].fill_null(NAN).to_numpy()
     draw = generator.integers(0, len(stop_share), len(market.bars.ts))
     stop = stop_share[draw] * market.bars.close
-    none = np.full_like(stop, NAN)
-    trades = replay_levels(market.bars, market.entries, stop, stop * target_r[draw], none, horizon, costs, mode)
-    return to_frame(trades, market)
+    return to_frame(replayed(market, stop, stop * target_r[draw], NAN, horizon, mode), market)
 
 
-def _part(bars: Bars, begin: int, end: int) -> Bars:
-    prices = (each[begin:end] for each in (bars.open, bars.high, bars.low, bars.close, bars.volume))
-    return Bars(bars.symbol, bars.ts[begin:end], *prices)
+def replayed(
+    market: Market,
+    stop: npt.ArrayLike,
+    target: npt.ArrayLike,
+    trail: npt.ArrayLike,
+    horizon: int,
+    mode: Mode,
+) -> Ledger:
+    """The replay of distances (see `replay_levels`) on the market's entries, under its venue's terms; on ticks."""
+    terms = market.terms
+    stop, target, trail = (_on_ticks(np.asarray(each, np.float64), terms.tick) for each in (stop, target, trail))
+    return ledger_levels(
+        market.bars, market.entries, stop, target, trail, horizon, terms.costs, mode, terms.under(mode)
+    )
 
 
-def to_frame(trades: npt.NDArray[np.void], market: Market) -> pl.DataFrame:
-    """Trade records as a table: times as such, reasons by name, unknown numbers null."""
+def _on_ticks(distance: Floats, tick: float) -> Floats:
+    # Fills are on ticks, so a level is on one where its distance is.
+    return np.maximum(np.round(distance / tick), 1.0) * tick if tick else distance
+
+
+def trades_of(option: Exit, market: Market, horizon: int, mode: Mode) -> pl.DataFrame:
+    """The trades of a static exit as a table."""
+    return to_frame(option.ledger(market, horizon, mode), market)
+
+
+def to_frame(ledger: Ledger, market: Market) -> pl.DataFrame:
+    """Trades as a table: times as such, reasons by name, unknown numbers null; exit_level and exit_fill: price of the
+    last exit before all costs, and before fees alone.
+    """
+    trades = ledger.trades
+    level, fill = last_fills(ledger, market.terms)
     names = [name for name in trades.dtype.names or () if name not in ("padding", "entry")]
     frame = pl.DataFrame({name: np.ascontiguousarray(trades[name]) for name in names})
     reasons = dict(enumerate(REASON_NAMES))
     return frame.with_columns(
         pl.Series("id", market.ids, pl.String).gather(trades["entry"]),
         pl.lit(market.bars.symbol).alias("symbol"),
+        pl.Series("exit_level", level),
+        pl.Series("exit_fill", fill),
         pl.col("entry_ts", "exit_ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         pl.col(pl.Float64).fill_nan(None),
         pl.col("reason").replace_strict(reasons, return_dtype=pl.String),
         pl.col("premature", "gap", "reached_2r", "fallback", "touched_both").cast(pl.Boolean),
-    ).select("id", "symbol", *names)
+    ).select("id", "symbol", *names, "exit_level", "exit_fill")

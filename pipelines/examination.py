@@ -84,8 +84,8 @@ def examine(
     tables = []
     for market in test:
         ledger = product.ledger(market)
-        trades = to_frame(ledger.trades, market)
-        tables.append(forensics(trades, market, ledger, horizon, product.costs, params))
+        trades = to_frame(ledger, market)
+        tables.append(forensics(trades, market, ledger, horizon, params))
     trades = pl.concat(tables).filter(pl.col("reason") != "open").sort("entry_ts", "id")
     trades = trades.join(regimes.select("id", "regime"), on="id", how="left", maintain_order="left")
     generator = np.random.default_rng(bootstrap.seed)

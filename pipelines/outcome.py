@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from inference.replay import Costs
 from pipelines.baselines import Exit
 from pipelines.examination import Examination
 from pipelines.risk import WorstCase
@@ -22,7 +21,7 @@ class Facts:
     horizon_bars: int
     entry_rule: str
     symbols: tuple[str, ...]
-    costs: Costs
+    venue: str  # its terms, in words
     notional_fraction: float
     confidence: float
     chosen: Mapping[str, Exit]

@@ -46,10 +46,9 @@ def render(report: Outcome) -> str:
         summary=html.escape(
             f"{product.height:,} entries ({facts.entry_rule}) on {' and '.join(facts.symbols)}, "
             f"{begin:%B %Y} to {end:%B %Y}, held {facts.horizon_bars} bars at "
-            f"most ({report.censored} cut off by the end of the data, left out). Costs per fill: taker "
-            f"{1e4 * facts.costs.taker_fee:g} bp, maker {1e4 * facts.costs.maker_fee:g} bp, slippage "
-            f"{1e4 * facts.costs.slippage:g} bp. Every trade has {100 * facts.notional_fraction:g} % of equity. Static "
-            f"exits were swept over {facts.training_entries:,} entries of the training part; the best one there, "
+            f"most ({report.censored} cut off by the end of the data, left out). {facts.venue} "
+            f"Every trade has {100 * facts.notional_fraction:g} % of equity. Static exits were swept over "
+            f"{facts.training_entries:,} entries of the training part; the best one there, "
             f"{NAMES[facts.best_static]} ({facts.chosen[facts.best_static].describe()}), is the baseline."
         ),
         tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),

@@ -12,7 +12,7 @@ import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_csv, write_json, write_text
-from pipelines.baselines import BaselineParams, Market, Static
+from pipelines.baselines import BaselineParams, Market, Static, trades_of
 from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
 from pipelines.examination import Examination
 from pipelines.frontier import Point, curve_table, gaps, point
@@ -37,9 +37,9 @@ def score_all(trades: pl.DataFrame, weights: Floats) -> dict[tuple[str, str], Sc
 
 
 def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
-    """Every policy in both modes, each compared with the best static baseline in the same mode."""
+    """Every policy in all modes, each compared with the best static baseline in the same mode."""
     tables = []
-    for mode in MODES:
+    for mode in (each for each in MODES if (each, best_static) in scores):
         for policy in POLICIES:
             table = compare(scores[mode, policy], scores[mode, best_static], confidence)
             table = with_win_rate_impact(table)
@@ -70,7 +70,7 @@ def frontier(
         assert isinstance(like, Static)
         for stop in tqdm(stops, desc=f"frontier, {name}", leave=False):
             setting = dataclasses.replace(like, stop=stop)
-            frames = [setting.trades(market, facts.horizon_bars, facts.costs, "pessimistic") for market in test]
+            frames = [trades_of(setting, market, facts.horizon_bars, "pessimistic") for market in test]
             line = pl.concat(frames).filter(pl.col("id").is_in(list(kept))).sort("entry_ts", "id")
             curves[name].append(point(line, weights))
     product = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
