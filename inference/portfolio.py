@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Book:
+    """One symbol's replay with its events, and what it cost; lot: step of quantities, 0 for none."""
+
+    bars: Bars
+    ledger: Ledger
+    costs: Costs = field(default_factory=Costs)
+    lot: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
     """sizes: what became of each entry (SIZE rows, by time; `symbol` counts the books); path: EQUITY rows."""
 
@@ -48,9 +58,7 @@ class Portfolio:
     path: NDArray[np.void]
 
 
-def replay_portfolio(
-    books: Sequence[tuple[Bars, Ledger]], equity: float, costs: Costs, limits: Limits = Limits()
-) -> Portfolio:
+def replay_portfolio(books: Sequence[Book], equity: float, limits: Limits = Limits()) -> Portfolio:
     """Walks the entries of all books in order of time, sizes each by risk, and follows the one equity.
 
     A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
@@ -62,10 +70,15 @@ def replay_portfolio(
     """
     number_in("equity", equity, 1e-9, 1e15, "your account")
     columns = [
-        (bars.native(), np.ascontiguousarray(ledger.trades).view(np.uint8), ledger.events.view(np.uint8))
-        for bars, ledger in books
+        (
+            book.bars.native(),
+            np.ascontiguousarray(book.ledger.trades).view(np.uint8),
+            np.ascontiguousarray(book.ledger.events).view(np.uint8),
+            _native.Costs(book.costs.taker_fee, book.costs.maker_fee, book.costs.slippage),
+            book.lot,
+        )
+        for book in books
     ]
-    native_costs = _native.Costs(costs.taker_fee, costs.maker_fee, costs.slippage)
     bounds = (limits.max_trade_loss, limits.max_open_risk, limits.min_share)
-    sizes, path = _native.replay_portfolio(columns, equity, native_costs, bounds)
+    sizes, path = _native.replay_portfolio(columns, equity, bounds)
     return Portfolio(np.asarray(sizes).view(SIZE), np.asarray(path).view(EQUITY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +20,14 @@ class Position:
     stop: float
 
 
-def replay(books, equity: float, market_cost: float, limits: tuple[float, float, float]):
-    """books: (bars, ledger) per symbol. {(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]."""
+def replay(books, equity: float, limits: tuple[float, float, float]):
+    """books: bars, ledger, costs and lot per symbol. {(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]."""
     max_trade, max_open, min_share = limits
     cash, closes, held, decided, path = equity, {}, {}, {}, []
 
-    def loss(side: int, paid: float, stop: float) -> float:
-        return side * (paid - stop * (1 - side * market_cost))
+    def loss(symbol: int, side: int, paid: float, stop: float) -> float:
+        costs = books[symbol].costs
+        return side * (paid - stop * (1 - side * (costs.taker_fee + costs.slippage)))
 
     def worth() -> float:
         return cash + sum(
@@ -33,13 +35,13 @@ def replay(books, equity: float, market_cost: float, limits: tuple[float, float,
         )
 
     def risk() -> float:
-        return sum(p.quantity * p.share * max(0.0, loss(p.side, p.paid, p.stop)) for p in held.values())
+        return sum(p.quantity * p.share * max(0.0, loss(p.symbol, p.side, p.paid, p.stop)) for p in held.values())
 
-    ends = [closes_of(bars.ts) for bars, _ in books]
+    ends = [closes_of(book.bars.ts) for book in books]
     moments = []  # (when, phase, symbol, event, trade): 0 inside a bar, known at its close; 1 at an open; 2 entries
-    for symbol, (_, ledger) in enumerate(books):
-        for event in ledger.events:
-            trade = ledger.trades[ledger.trades["entry"] == event["entry"]][0]
+    for symbol, book in enumerate(books):
+        for event in book.ledger.events:
+            trade = book.ledger.trades[book.ledger.trades["entry"] == event["entry"]][0]
             first_bar = event["ts"] == trade["entry_ts"]
             if event["kind"] == ENTRY:
                 moments.append((int(event["ts"]), 2, symbol, event, trade))
@@ -65,23 +67,25 @@ def replay(books, equity: float, market_cost: float, limits: tuple[float, float,
     def enter(symbol: int, event, trade) -> None:
         side, paid = int(trade["side"]), float(trade["entry_price"])
         stop = float(trade["fill_price"] - side * trade["stop_distance"])
-        unit = loss(side, paid, stop)
+        unit = loss(symbol, side, paid, stop)
         wanted = max(0.0, max_trade * worth() / unit)
         quantity = min(wanted, (max_open * worth() - risk()) / unit)
+        if books[symbol].lot:
+            quantity = math.floor(quantity / books[symbol].lot + 1e-9) * books[symbol].lot
         if quantity <= 0 or quantity < min_share * wanted:
             quantity = 0.0
         decided[symbol, int(event["entry"])] = (quantity, wanted)
         if quantity:
             held[symbol, int(event["entry"])] = Position(symbol, side, quantity, 1.0, paid, stop)
 
-    for ts in sorted({t for bars, _ in books for t in bars.ts.tolist()} | {t for each in ends for t in each}):
+    for ts in sorted({t for book in books for t in book.bars.ts.tolist()} | {t for each in ends for t in each}):
         now = [moment for moment in moments if moment[0] == ts]
         for _, phase, symbol, event, _ in now:
             if phase == 0:
                 realise(symbol, event)
         closing = [(symbol, each.index(ts)) for symbol, each in enumerate(ends) if ts in each]
         for symbol, bar in closing:
-            closes[symbol] = float(books[symbol][0].close[bar])
+            closes[symbol] = float(books[symbol].bars.close[bar])
         if closing:
             path.append((ts, worth(), risk(), len(held)))
         for _, phase, symbol, event, _ in now:

@@ -437,21 +437,20 @@ NB_MODULE(_native, m) {
         "target"_a, "skipped_stop"_a, "skipped_target"_a);
     m.def(
         "replay_portfolio",
-        [](const std::vector<std::tuple<Bars, Bytes, Bytes>>& columns, double equity, const Costs& costs,
+        [](const std::vector<std::tuple<Bars, Bytes, Bytes, Costs, double>>& columns, double equity,
            std::tuple<double, double, double> limits) {
             std::vector<Book> books;
-            for (const auto& [bars, trades, events] : columns)
-                books.push_back({bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
+            for (const auto& [bars, trades, events, costs, lot] : columns)
+                books.push_back({costs, lot, bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
                                  static_cast<std::int64_t>(trades.shape(0) / sizeof(Trade)),
                                  reinterpret_cast<const Event*>(events.data()),
                                  static_cast<std::int64_t>(events.shape(0) / sizeof(Event))});
             Account out;
             {
                 nb::gil_scoped_release release;
-                out = Portfolio(books, equity, costs, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)})
-                          .run();
+                out = Portfolio(books, equity, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)}).run();
             }
             return std::tuple(bytes_of(out.sizes), bytes_of(out.path));
         },
-        "books"_a, "equity"_a, "costs"_a, "limits"_a);
+        "books"_a, "equity"_a, "limits"_a);
 }

@@ -15,8 +15,10 @@ struct Limits {
 };
 
 /// One symbol's replay. A bar ends where the next begins, at the latest its book's most frequent interval after its
-/// open.
+/// open. lot: step of quantities, 0 for none.
 struct Book {
+    Costs costs;
+    double lot;
     BarColumns bars;
     std::int64_t n;
     const Trade* trades;
@@ -43,8 +45,8 @@ struct Account {
 
 class Portfolio {
   public:
-    Portfolio(const std::vector<Book>& books, double equity, const Costs& costs, const Limits& limits)
-        : books_(books), cash_(equity), costs_(costs), limits_(limits) {}
+    Portfolio(const std::vector<Book>& books, double equity, const Limits& limits)
+        : books_(books), cash_(equity), limits_(limits) {}
 
     Account run() {
         const std::size_t count = books_.size();
@@ -126,13 +128,13 @@ class Portfolio {
         return steps;
     }
 
-    double loss_at(double stop, double p0, int side) const {
-        return side * (p0 - exit_after_costs(stop, side, ExitReason::stop, costs_));
+    double loss_at(std::size_t symbol, double stop, double p0, int side) const {
+        return side * (p0 - exit_after_costs(stop, side, ExitReason::stop, books_[symbol].costs));
     }
     double open_risk() const {
         double sum = 0.0;
         for (const auto& [key, h] : held_)
-            sum += h.quantity * h.remaining * std::max(0.0, loss_at(h.stop, h.p0, h.side));
+            sum += h.quantity * h.remaining * std::max(0.0, loss_at(key.first, h.stop, h.p0, h.side));
         return sum;
     }
     double equity() const {
@@ -172,7 +174,7 @@ class Portfolio {
         const Book& book = books_[key.first];
         const Trade* trade = std::lower_bound(book.trades, book.trades + book.trade_count, key.second,
                                               [](const Trade& t, std::int64_t entry) { return t.entry < entry; });
-        const double loss = loss_at(first_stop.price, pending_, trade->side);
+        const double loss = loss_at(key.first, first_stop.price, pending_, trade->side);
         if (!(loss > 0.0))
             throw RiskError(message("stop", "must bound the loss of every trade", text(first_stop.price),
                                     "give each entry a stop on the losing side"));
@@ -180,6 +182,7 @@ class Portfolio {
         const double wanted = std::max(0.0, limits_.max_trade_loss * money / loss);
         const double room = (limits_.max_open_risk * money - risk) / loss;
         double quantity = std::min(wanted, room);
+        if (book.lot > 0.0) quantity = std::floor(quantity / book.lot + 1e-9) * book.lot;
         if (!(quantity > 0.0) || quantity < limits_.min_share * wanted) quantity = 0.0;
         if (quantity > 0.0) held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, trade->side};
         out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, quantity, wanted, money,
@@ -188,7 +191,6 @@ class Portfolio {
 
     const std::vector<Book>& books_;
     double cash_, pending_ = NaN;
-    Costs costs_;
     Limits limits_;
     std::vector<double> marks_;  // last close of each symbol
     std::map<Key, Held> held_;

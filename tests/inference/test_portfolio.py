@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference_portfolio as reference
-from inference.portfolio import Limits, replay_portfolio
+from inference.portfolio import Book, Limits, replay_portfolio
 from inference.replay import Bars, Conditions, Costs, Entries, ledger_levels
 from inference.venue import Funding, Rung
 
@@ -38,7 +38,9 @@ def drawn_books(seed: int, symbols: int, mixed: bool = False):
         stamps = np.arange(0, N + 9, 8, dtype=np.int64) * HOUR
         conditions = Conditions(funding=Funding(stamps, rng.normal(0, 1e-3, len(stamps))), ladder=LADDER)
         stop = rng.uniform(1.0, 4.0, N)
-        books.append((bars, ledger_levels(bars, entries, stop, 2 * stop, 1.5 * stop, 10, COSTS, conditions=conditions)))
+        costs = replace(COSTS, taker_fee=0.0004 * (symbol + 1))
+        ledger = ledger_levels(bars, entries, stop, 2 * stop, 1.5 * stop, 10, costs, conditions=conditions)
+        books.append(Book(bars, ledger, costs, lot=[0.0, 0.5, 7.0][symbol % 3]))
     return books
 
 
@@ -51,8 +53,8 @@ def drawn_books(seed: int, symbols: int, mixed: bool = False):
 )
 def test_sizes_and_the_path_equal_the_reference(seed, symbols, min_share, mixed) -> None:
     books = drawn_books(seed, symbols, mixed)
-    ours = replay_portfolio(books, 1e5, COSTS, Limits(0.015, 0.04, min_share))
-    decided, path = reference.replay(books, 1e5, COSTS.taker_fee + COSTS.slippage, (0.015, 0.04, min_share))
+    ours = replay_portfolio(books, 1e5, Limits(0.015, 0.04, min_share))
+    decided, path = reference.replay(books, 1e5, (0.015, 0.04, min_share))
     rows = ours.sizes[["symbol", "entry"]].tolist()
     assert sorted(rows) == sorted(decided)
     theirs = np.array([decided[row] for row in rows])
@@ -67,8 +69,8 @@ def test_sizes_and_the_path_equal_the_reference(seed, symbols, min_share, mixed)
 def test_equity_reconciles_to_the_cent_and_no_limit_is_passed_at_an_entry(seed, symbols) -> None:
     books = drawn_books(seed, symbols)
     limits = Limits(0.02, 0.05, 0.1)
-    out = replay_portfolio(books, 1e5, COSTS, limits)
-    profit = {(s, int(t["entry"])): float(t["pnl"]) for s, (_, ledger) in enumerate(books) for t in ledger.trades}
+    out = replay_portfolio(books, 1e5, limits)
+    profit = {(s, int(t["entry"])): float(t["pnl"]) for s, book in enumerate(books) for t in book.ledger.trades}
     each = [row["quantity"] * profit[int(row["symbol"]), int(row["entry"])] for row in out.sizes]
     np.testing.assert_allclose(out.sizes["pnl"], each, atol=1e-6)
     assert out.path["equity"][-1] == pytest.approx(1e5 + sum(each), abs=0.005)
@@ -77,6 +79,10 @@ def test_equity_reconciles_to_the_cent_and_no_limit_is_passed_at_an_entry(seed, 
     assert (taken["open_risk"] <= 0.05 * taken["equity"] * (1 + 1e-9)).all()
     assert (taken["quantity"] <= taken["wanted"]).all()
     assert (taken["quantity"] >= 0.1 * taken["wanted"]).all()
+    for symbol, book in enumerate(books):
+        if book.lot:
+            lots = taken[taken["symbol"] == symbol]["quantity"] / book.lot
+            np.testing.assert_allclose(lots, np.round(lots), atol=1e-9)
 
 
 def flat_bars(prices) -> Bars:
@@ -89,7 +95,7 @@ def test_held_risk_shrinks_the_third_entry_and_a_trailed_stop_frees_it() -> None
     bars = flat_bars([100.0, 100, 100, 120, 120, 120])
     at = Entries(np.array([0, 0, 0, 0, 3]), np.ones(5, np.int8))
     ledger = ledger_levels(bars, at, 10.0, np.nan, 10.0, 5, Costs())
-    out = replay_portfolio([(bars, ledger)], 1e4, Costs())
+    out = replay_portfolio([Book(bars, ledger)], 1e4)
     assert out.sizes["quantity"].tolist() == pytest.approx([20, 20, 10, 0, 22])  # 1 % of 11,000 at 10 a unit = 22
     assert out.sizes["wanted"].tolist() == pytest.approx([20, 20, 20, 20, 22])
     assert out.path["equity"].tolist() == pytest.approx([1e4, 1e4, 1e4, 11e3, 11e3, 11e3])
@@ -110,7 +116,7 @@ def test_a_daily_bar_tells_nobody_before_its_close_what_happened_inside_it() -> 
     fine = replace(flat_bars(np.full(count, 50.0)), ts=2 * day + np.arange(count, dtype=np.int64) * minutes)
     signals = Entries(np.array([0, 287]), np.ones(2, np.int8))  # filled at 00:05 of day 2 and 00:00 of day 3
     quick = ledger_levels(fine, signals, 5.0, np.nan, np.nan, 4, Costs())
-    out = replay_portfolio([(daily, held), (fine, quick)], 1e5, Costs())
+    out = replay_portfolio([Book(daily, held), Book(fine, quick)], 1e5)
     early, late = out.sizes[2:]
     assert (early["ts"], late["ts"]) == (2 * day + minutes, 3 * day)
     assert (early["equity"], early["open_risk"]) == (1e5, pytest.approx(5e3))
@@ -126,7 +132,7 @@ def test_a_trade_without_a_stop_has_no_size() -> None:
     bars = flat_bars([100.0, 100, 100])
     ledger = ledger_levels(bars, Entries(np.array([0]), np.ones(1, np.int8)), np.nan, np.nan, np.nan, 2, Costs())
     with pytest.raises(ValueError, match="stop: must bound the loss of every trade"):
-        replay_portfolio([(bars, ledger)], 1e4, Costs())
+        replay_portfolio([Book(bars, ledger)], 1e4)
 
 
 @pytest.mark.parametrize(("name", "value"), [("max_trade_loss", 0.03), ("max_open_risk", 0.06), ("min_share", 1.5)])
