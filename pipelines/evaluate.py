@@ -13,6 +13,7 @@ from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
 from models.tracking import trained_nets
+from pipelines.account import walk_account
 from pipelines.atomic import write_parquet
 from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
@@ -113,8 +114,20 @@ def main() -> None:
         params.bootstrap,
         horizon,
     )
+    account = walk_account(product, test, chosen, horizon)
     write_results(
-        trades, test, bars, facts, params.bootstrap, params.baselines, trials, reliability, skills, FOLDER, examination
+        trades,
+        test,
+        bars,
+        facts,
+        params.bootstrap,
+        params.baselines,
+        trials,
+        reliability,
+        skills,
+        FOLDER,
+        examination,
+        account,
     )
 
 

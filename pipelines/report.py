@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.offline import get_plotlyjs
 
-from pipelines import charts, report_trades
+from pipelines import charts, report_account, report_trades
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
 from pipelines.report_skills import skills
@@ -61,6 +61,7 @@ def render(report: Outcome) -> str:
         "so the engine's own limit on open risk does not stand in their way.",
         worst=worst_case(report),
         equity=plot(charts.equity(report.equity)),
+        account=report_account.render(report.account, plot) if report.account else "",
         frontier=plot(charts.frontier(report.curves)),
         gaps=gap_table(gap_rows),
         groups_note=f"Each group has its own interval ({100 * facts.confidence:g} %); a verdict holds for all groups "

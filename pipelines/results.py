@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from pipelines.account import Account
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.baselines import BaselineParams, Market, Static, trades_of
 from pipelines.bootstrap import BootstrapParams, Floats, block_indices, counts
@@ -117,6 +118,7 @@ def write_results(
     skills: pl.DataFrame,
     folder: Path,
     examination: Examination | None = None,
+    account: Account | None = None,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read. examination: where the product is an engine."""
     kept = closed(trades)
@@ -159,6 +161,8 @@ def write_results(
     if examination is not None:
         examination.write(folder)
         figures |= examination.metrics()
+    if account is not None:
+        account.write(folder)
     write_json(figures, folder / "metrics.json")
     report = Outcome(
         trades=kept,
@@ -174,6 +178,7 @@ def write_results(
         facts=facts,
         censored=trades["id"].n_unique() - entries,
         examination=examination,
+        account=account,
     )
     write_text(render(report), folder / "report.html")
 

@@ -21,7 +21,7 @@ class Position:
 
 
 def replay(books, equity: float, limits: tuple[float, float, float]):
-    """books: bars, ledger, costs and lot per symbol. {(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]."""
+    """{(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]; books: bars, ledger, costs, lot."""
     max_trade, max_open, min_share = limits
     cash, closes, held, decided, path = equity, {}, {}, {}, []
 
