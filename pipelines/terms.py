@@ -19,6 +19,8 @@ from pipelines.sources.times import utc
 from pipelines.tables import bar_interval_us, bars_by_symbol, microseconds
 from pipelines.venue import ImpactParams, VenueParams
 
+OUTSIDE = 0.01  # of the bars, so many may disagree with their finer ones
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -74,7 +76,7 @@ def terms_of(params: VenueParams, bars: Mapping[str, Bars], series: pl.DataFrame
         out[symbol] = Terms(
             Costs(own.taker_fee, own.maker_fee, own.slippage),
             Conditions(impact=impact, margin=own.margin.margin(), funding=funding, ladder=own.ladder),
-            finer_bars(Path(params.detail), symbol) if params.detail else None,
+            _of_same_market(finer_bars(Path(params.detail), symbol), each) if params.detail else None,
             own.tick,
             own.lot,
         )
@@ -99,6 +101,21 @@ def finer_bars(folder: Path, symbol: str) -> Bars:
         raise ValueError(f"evaluate.venue.detail: {path.name} must have {', '.join(BARS)}, was without {missing}")
     frame = frame.with_columns(utc(frame, "ts").alias("ts"), pl.lit(symbol).alias("symbol"))
     return bars_by_symbol(frame.select(*BARS))[symbol]
+
+
+def _of_same_market(finer: Bars, bars: Bars) -> Bars:
+    """The finer bars, if they lie inside the coarse ones: where they don't, a touch in one is none in the other."""
+    place = np.searchsorted(bars.ts, finer.ts, side="right") - 1
+    inside = (place >= 0) & (finer.ts < bars.ts[-1])  # how long the last bar is, is not known
+    at, high, low = place[inside], finer.high[inside], finer.low[inside]
+    outside = np.unique(at[(high > bars.high[at] * (1 + 1e-6)) | (low < bars.low[at] * (1 - 1e-6))])
+    count = len(np.unique(at))
+    if len(outside) > OUTSIDE * count or count == 0:
+        raise ValueError(
+            f"evaluate.venue.detail: finer bars of {bars.symbol} must lie inside its bars, was otherwise in "
+            f"{len(outside)} of {count}; take them from the same market and price, in UTC"
+        )
+    return finer
 
 
 def _impact(params: ImpactParams, bars: Bars, series: pl.DataFrame, notional: float) -> Impact:

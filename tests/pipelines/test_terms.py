@@ -138,6 +138,22 @@ def test_finer_bars_come_from_a_folder_of_files(kind: str, tmp_path: Path) -> No
         finer_bars(tmp_path, "Y")
 
 
+def test_finer_bars_of_another_market_are_refused(tmp_path: Path) -> None:
+    parts, bars = detail_bars(np.random.default_rng(1), False, 0.0)
+    params = replace(SHIPPED, detail=str(tmp_path))
+    prices = {name: getattr(parts, name) for name in ("open", "high", "low", "close", "volume")}
+    frame = pl.DataFrame({"ts": pl.Series(parts.ts).cast(pl.Datetime("us", "UTC")), **prices})
+    frame.write_parquet(tmp_path / "X.parquet")
+    found = terms_of(params, {"X": bars}, NO_SERIES, 1e4)["X"]
+    assert found.under("detail").detail is found.detail is not None
+    assert found.under("adaptive").detail is None
+    for change in (pl.col("high") * 1.001, pl.col("high").shift(1)):  # another venue; another time zone
+        high = pl.max_horizontal(change, "open", "close", "low")
+        frame.with_columns(high=high.fill_null(pl.col("high"))).write_parquet(tmp_path / "X.parquet")
+        with pytest.raises(ValueError, match=r"evaluate.venue.detail: finer bars of X must lie inside its bars"):
+            terms_of(params, {"X": bars}, NO_SERIES, 1e4)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
