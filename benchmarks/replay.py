@@ -12,7 +12,7 @@ from benchmarks.latency import EXPORTS
 from benchmarks.measure import Row, medians
 from benchmarks.minute_bars import made, real_or_made
 from inference import Engine
-from inference.replay import Bars, Conditions, Costs, Entries, replay_engine, replay_levels, replay_multiples
+from inference.replay import Bars, Conditions, Costs, Entries, ledger_multiples, replay_engine, replay_levels
 
 N, LOOKBACK, HORIZON, DAY = 300_000, 20, 1_200, 86_400_000_000
 COSTS, SINGLE = Costs(0.0004, 0.0002, 0.0001), Conditions(single=True)
@@ -84,8 +84,8 @@ def run() -> list[Row]:
     assert mute < 0.2, f"the nets must speak, and were silent in {mute:.0%} of the trades"
 
     def settings(grid: list[tuple[float, float, float]]) -> int:
-        found = replay_multiples(bars, entries, percent, grid, HORIZON, COSTS, conditions=SINGLE)
-        return sum(map(len, found))
+        found = ledger_multiples(bars, entries, percent, grid, HORIZON, COSTS, conditions=SINGLE, record=False)
+        return sum(len(ledger.trades) for ledger in found)
 
     def static(width: str) -> int:
         stop, target = (100 * share * percent for share in WIDTHS[width])

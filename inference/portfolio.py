@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ SIZE = np.dtype(
     [(name, np.int64) for name in ("symbol", "entry", "ts")]
     + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "pnl")]
 )
-# mirrors `struct EquityPoint`: after the closes at `ts` (open of the bars, µs)
+# mirrors `struct EquityPoint`: at a time `ts` (µs) at which bars closed, before anything at the opens of that time
 EQUITY = np.dtype([("ts", np.int64), ("positions", np.int64), ("equity", np.float64), ("open_risk", np.float64)])
 
 
@@ -41,6 +41,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Book:
+    """One symbol's replay with its events, and what it cost; lot: step of quantities, 0 for none."""
+
+    bars: Bars
+    ledger: Ledger
+    costs: Costs = field(default_factory=Costs)
+    lot: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
     """sizes: what became of each entry (SIZE rows, by time; `symbol` counts the books); path: EQUITY rows."""
 
@@ -48,22 +58,27 @@ class Portfolio:
     path: NDArray[np.void]
 
 
-def replay_portfolio(
-    books: Sequence[tuple[Bars, Ledger]], equity: float, costs: Costs, limits: Limits = Limits()
-) -> Portfolio:
+def replay_portfolio(books: Sequence[Book], equity: float, limits: Limits = Limits()) -> Portfolio:
     """Walks the entries of all books in order of time, sizes each by risk, and follows the one equity.
 
     A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
-    positions at their last closes. At one time, exits at the open come before entries, entries before what happens
-    inside the bar (in the order of the books), that before the close. A trade's path does not depend on its size, so
-    impact in a book is that of the book's own notional. Raises RiskError where a trade has no stop.
+    positions at their last closes. What happens inside a bar is booked at its close (where the next bar begins, at the
+    latest the book's most frequent interval after its open), so that bars of different length never tell each other the
+    future. At one time, closes come before exits at the open, those before entries (each in the order of the books). A
+    trade's path does not depend on its size, so impact in a book is that of the book's own notional. Raises RiskError
+    where a trade has no stop.
     """
     number_in("equity", equity, 1e-9, 1e15, "your account")
     columns = [
-        (bars.native(), np.ascontiguousarray(ledger.trades).view(np.uint8), ledger.events.view(np.uint8))
-        for bars, ledger in books
+        (
+            book.bars.native(),
+            np.ascontiguousarray(book.ledger.trades).view(np.uint8),
+            np.ascontiguousarray(book.ledger.events).view(np.uint8),
+            _native.Costs(book.costs.taker_fee, book.costs.maker_fee, book.costs.slippage),
+            book.lot,
+        )
+        for book in books
     ]
-    native_costs = _native.Costs(costs.taker_fee, costs.maker_fee, costs.slippage)
     bounds = (limits.max_trade_loss, limits.max_open_risk, limits.min_share)
-    sizes, path = _native.replay_portfolio(columns, equity, native_costs, bounds)
+    sizes, path = _native.replay_portfolio(columns, equity, bounds)
     return Portfolio(np.asarray(sizes).view(SIZE), np.asarray(path).view(EQUITY))

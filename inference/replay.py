@@ -28,10 +28,10 @@ __all__ = [
     "Mode",
     "ledger_engine",
     "ledger_levels",
+    "ledger_multiples",
+    "ledger_parabolic",
     "replay_engine",
     "replay_levels",
-    "replay_multiples",
-    "replay_parabolic",
 ]
 
 Mode = Literal["pessimistic", "adaptive", "detail"]
@@ -87,8 +87,9 @@ class Conditions:
 
     detail: bars of a lower timeframe (or trades, as bars of one price), needed by the mode detail. rejected: per bar,
     whether the venue refuses protective orders sent at its open. touch: a target that is touched is filled, where else
-    price must trade through it. single: one position at a time, so that a signal while
-    one is open gives no trade; reenter: a signal at the close of the bar of its exit does.
+    price must trade through it. tick: price step of the symbol (0: none; the engine's own is policy.risk.tick);
+    distances are whole numbers of it, at least one. single: one position at a time, so that a signal while one is open
+    gives no trade; reenter: a signal at the close of the bar of its exit does.
     """
 
     detail: Bars | None = None
@@ -98,6 +99,7 @@ class Conditions:
     rejected: ArrayLike | None = None
     ladder: Sequence[Rung] = ()
     touch: bool = False
+    tick: float = 0.0
     single: bool = False
     reenter: bool = True
 
@@ -198,7 +200,7 @@ def ledger_levels(
     return _levels(bars, entries, distances, _ONCE, horizon, costs, mode, conditions, record=True)[0]
 
 
-def replay_multiples(
+def ledger_multiples(
     bars: Bars,
     entries: Entries,
     unit: ArrayLike,
@@ -207,8 +209,9 @@ def replay_multiples(
     costs: Costs,
     mode: Mode = "pessimistic",
     conditions: Conditions = Conditions(),
-) -> list[NDArray[np.void]]:
-    """replay_levels for many settings in one pass over the bars, trades of each.
+    record: bool = True,
+) -> list[Ledger]:
+    """ledger_levels for many settings in one pass over the bars; without events where they are not to be recorded.
 
     unit: of distance, per bar, price units (an ATR, 1 % of the close). multiples: (settings, 3), of stop, target and
     trail in units (NaN: none). Where positions may overlap, all settings trade the same entries, row by row.
@@ -218,11 +221,10 @@ def replay_multiples(
         raise ValueError(
             f"multiples: must be a table of three columns, was {table.shape}; one row of stop, target and trail each"
         )
-    ledgers = _levels(bars, entries, (unit, unit, unit), table, horizon, costs, mode, conditions, record=False)
-    return [ledger.trades for ledger in ledgers]
+    return _levels(bars, entries, (unit, unit, unit), table, horizon, costs, mode, conditions, record)
 
 
-def replay_parabolic(
+def ledger_parabolic(
     bars: Bars,
     entries: Entries,
     unit: ArrayLike,
@@ -231,8 +233,8 @@ def replay_parabolic(
     costs: Costs,
     mode: Mode = "pessimistic",
     conditions: Conditions = Conditions(),
-) -> list[NDArray[np.void]]:
-    """Trades of Wilder's parabolic stop ("New Concepts in Technical Trading Systems", 1978, section II) without target.
+) -> list[Ledger]:
+    """Wilder's parabolic stop ("New Concepts in Technical Trading Systems", 1978, section II), without target.
 
     The stop starts at the entry, and its acceleration grows by a step at each new extreme since, to ten of them
     (Wilder: 0.02 to 0.2). unit: per bar, price units. settings: (settings, 2), first distance in units, and step.
@@ -242,9 +244,13 @@ def replay_parabolic(
         raise ValueError(f"settings: must be a table of two columns, was {table.shape}; one row of stop and step each")
     index, side = entries.checked(bars)
     stop = _at(index, "unit", bars, unit)
-    terms = _terms(bars, index, costs, mode, conditions, False)
-    found = _native.replay_parabolic(bars.native(), index, side, stop, table.ravel(), horizon, terms)
-    return [np.asarray(trades).view(TRADE) for trades, _ in found]
+    terms = _terms(bars, index, costs, mode, conditions, True)
+    found = _native.replay_parabolic(bars.native(), index, side, stop, table.ravel(), conditions.tick, horizon, terms)
+    return [_ledger(*each) for each in found]
+
+
+def _ledger(trades: object, events: object) -> Ledger:
+    return Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT))
 
 
 _ONCE = np.ones((1, 3))
@@ -270,19 +276,16 @@ def _levels(
     if not (np.isnan(multiples[:, 2]).all() or np.isnan(distances[2]).all()):
         trail = _per_bar("trail_distance", bars, distances[2])
     for rung in conditions.ladder:
-        for stop_times, target_times, _ in multiples.tolist():
-            if (
-                rung.stop_r is not None
-                and (rung.stop_r * stop_times * stop >= rung.target * target_times * target).any()
-            ):
+        for near, far, _ in multiples.tolist():
+            if rung.stop_r is not None and (rung.stop_r * near * stop >= rung.target * far * target).any():
                 raise ValueError(
                     f"ladder.stop_r: must leave the stop on the losing side of its target, was {rung.stop_r}; "
                     "0 is breakeven"
                 )
     terms = _terms(bars, index, costs, mode, conditions, record)
     table = np.ascontiguousarray(multiples).ravel()
-    found = _native.replay_tables(bars.native(), index, side, stop, target, trail, table, horizon, terms)
-    return [Ledger(np.asarray(trades).view(TRADE), np.asarray(events).view(EVENT)) for trades, events in found]
+    levels = (stop, target, trail, table, conditions.tick)
+    return [_ledger(*each) for each in _native.replay_tables(bars.native(), index, side, *levels, horizon, terms)]
 
 
 def replay_engine(
@@ -338,7 +341,7 @@ def _engine(
     graph = _native.Graph(engine.spec, bars.symbol)
     for name, (times, values) in (series or {}).items():
         graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
-    tick = float(engine.stop_manifest["policy"]["risk"]["tick"])
+    tick = conditions.tick or float(engine.stop_manifest["policy"]["risk"]["tick"])
     terms = _terms(bars, index, costs, mode, conditions, record)
     trades, events, decisions = _native.replay_model(
         engine.model, graph, bars.native(), index, side, equity, notional, tick, terms, *variant.native(len(index))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
@@ -15,14 +15,16 @@ import polars as pl
 from inference.replay import (
     REASON_NAMES,
     Bars,
-    Costs,
     Entries,
+    Ledger,
     Mode,
-    replay_levels,
-    replay_multiples,
-    replay_parabolic,
+    ledger_levels,
+    ledger_multiples,
+    ledger_parabolic,
 )
 from pipelines.bootstrap import Floats
+from pipelines.exit_fills import last_fills
+from pipelines.terms import Terms
 
 Unit = Literal["percent", "atr", "garch"]
 
@@ -58,13 +60,16 @@ class BaselineParams:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One symbol: bars, per-bar volatility (price units) and the entries of one part, with their ids."""
+    """One symbol: bars, per-bar volatility (price units), the entries of one part with their ids, and the venue's
+    terms.
+    """
 
     bars: Bars
     atr: Floats
     garch: Floats  # GARCH standard deviation of one horizon, price units
     entries: Entries
     ids: tuple[str, ...]
+    terms: Terms = field(default_factory=Terms)
 
     def unit(self, unit: Unit) -> Floats:
         """One unit of stop distance at each bar's close, price units."""
@@ -85,9 +90,9 @@ class Static:
         target = self.stop * self.target_r if math.isfinite(self.target_r) else NAN
         return self.stop, target, self.stop if self.trail else NAN
 
-    def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
-        """Its trades on the market's entries."""
-        return next(replay_exits([self], market, horizon, costs, mode))
+    def ledger(self, market: Market, horizon: int, mode: Mode) -> Ledger:
+        """Its replay of the market's entries."""
+        return next(ledgers([self], market, horizon, mode))
 
     def describe(self) -> str:
         """For tables: `2.5 ATR, target 3R`."""
@@ -103,9 +108,9 @@ class Parabolic:
     stop: float
     step: float
 
-    def trades(self, market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
-        """Its trades on the market's entries."""
-        return next(replay_exits([self], market, horizon, costs, mode))
+    def ledger(self, market: Market, horizon: int, mode: Mode) -> Ledger:
+        """Its replay of the market's entries."""
+        return next(ledgers([self], market, horizon, mode))
 
     def describe(self) -> str:
         """For tables: `2.5 ATR, step 0.02`."""
@@ -127,32 +132,24 @@ def candidates(params: BaselineParams) -> dict[str, list[Exit]]:
     }
 
 
-def replay_exits(
-    options: Sequence[Exit], market: Market, horizon: int, costs: Costs, mode: Mode
-) -> Iterator[pl.DataFrame]:
-    """The trades of each option on the market's entries; options of one unit in one pass over the bars."""
-
-    def kind(option: Exit) -> Unit | None:
-        return option.unit if isinstance(option, Static) else None
-
-    for unit, group in groupby(options, kind):
+def ledgers(options: Sequence[Exit], market: Market, horizon: int, mode: Mode) -> Iterator[Ledger]:
+    """The replay of each option on the market's entries; options of one unit in one pass over the bars."""
+    terms = market.terms
+    under = (horizon, terms.costs, mode, terms.under(mode))
+    for unit, group in groupby(options, lambda option: option.unit if isinstance(option, Static) else None):
         if unit is None:
             settings = [(o.stop, o.step) for o in group if isinstance(o, Parabolic)]
-            found = replay_parabolic(market.bars, market.entries, market.atr, settings, horizon, costs, mode)
+            yield from ledger_parabolic(market.bars, market.entries, market.atr, settings, *under)
         else:
             multiples = [o.multiples() for o in group if isinstance(o, Static)]
-            found = replay_multiples(market.bars, market.entries, market.unit(unit), multiples, horizon, costs, mode)
-        yield from (to_frame(trades, market) for trades in found)
+            yield from ledger_multiples(market.bars, market.entries, market.unit(unit), multiples, *under)
 
 
-def choose(
-    options: Sequence[Exit], markets: Sequence[Market], horizon: int, costs: Costs, mode: Mode = "pessimistic"
-) -> Iterator[tuple[Exit, pl.DataFrame]]:
-    """Each option with its trades on all markets."""
-    for option, *frames in zip(
-        options, *(replay_exits(options, m, horizon, costs, mode) for m in markets), strict=True
-    ):
-        yield option, pl.concat(frames)
+def choose(options: Sequence[Exit], markets: Sequence[Market], horizon: int) -> Iterator[tuple[Exit, pl.DataFrame]]:
+    """Each option with its trades on all markets, pessimistic fills."""
+    found = (ledgers(options, market, horizon, "pessimistic") for market in markets)
+    for option, *each in zip(options, *found, strict=True):
+        yield option, pl.concat([to_frame(ledger, market) for ledger, market in zip(each, markets, strict=True)])
 
 
 def mean_profit(trades: pl.DataFrame) -> float:
@@ -161,34 +158,58 @@ def mean_profit(trades: pl.DataFrame) -> float:
     return -math.inf if value is None else float(value)
 
 
-def time_only(market: Market, horizon: int, costs: Costs, mode: Mode) -> pl.DataFrame:
+def time_only(market: Market, horizon: int, mode: Mode) -> pl.DataFrame:
     """Held to the horizon's end, without stop or target; has no R."""
-    return to_frame(replay_levels(market.bars, market.entries, NAN, NAN, NAN, horizon, costs, mode), market)
+    return to_frame(replayed(market, NAN, NAN, NAN, horizon, mode), market)
 
 
 def random_distances(
-    market: Market, product: pl.DataFrame, horizon: int, costs: Costs, mode: Mode, generator: np.random.Generator
+    market: Market, product: pl.DataFrame, horizon: int, mode: Mode, generator: np.random.Generator
 ) -> pl.DataFrame:
     """Stop and target drawn together from the product's own trades (as fractions of price), whatever the bar."""
     stop_share = (product["stop_distance"] / product["fill_price"]).to_numpy()
     target_r = product["target_r"].fill_null(NAN).to_numpy()
     draw = generator.integers(0, len(stop_share), len(market.bars.ts))
     stop = stop_share[draw] * market.bars.close
-    none = np.full_like(stop, NAN)
-    trades = replay_levels(market.bars, market.entries, stop, stop * target_r[draw], none, horizon, costs, mode)
-    return to_frame(trades, market)
+    return to_frame(replayed(market, stop, stop * target_r[draw], NAN, horizon, mode), market)
 
 
-def to_frame(trades: npt.NDArray[np.void], market: Market) -> pl.DataFrame:
-    """Trade records as a table: times as such, reasons by name, unknown numbers null."""
+def replayed(
+    market: Market,
+    stop: npt.ArrayLike,
+    target: npt.ArrayLike,
+    trail: npt.ArrayLike,
+    horizon: int,
+    mode: Mode,
+) -> Ledger:
+    """The replay of distances (see `replay_levels`) on the market's entries, under its venue's terms; on ticks."""
+    terms = market.terms
+    return ledger_levels(
+        market.bars, market.entries, stop, target, trail, horizon, terms.costs, mode, terms.under(mode)
+    )
+
+
+def trades_of(option: Exit, market: Market, horizon: int, mode: Mode) -> pl.DataFrame:
+    """The trades of a static exit as a table."""
+    return to_frame(option.ledger(market, horizon, mode), market)
+
+
+def to_frame(ledger: Ledger, market: Market) -> pl.DataFrame:
+    """Trades as a table: times as such, reasons by name, unknown numbers null; exit_level and exit_fill: price of the
+    last exit before all costs, and before fees alone.
+    """
+    trades = ledger.trades
+    level, fill = last_fills(ledger, market.terms)
     names = [name for name in trades.dtype.names or () if name not in ("padding", "entry")]
     frame = pl.DataFrame({name: np.ascontiguousarray(trades[name]) for name in names})
     reasons = dict(enumerate(REASON_NAMES))
     return frame.with_columns(
         pl.Series("id", market.ids, pl.String).gather(trades["entry"]),
         pl.lit(market.bars.symbol).alias("symbol"),
+        pl.Series("exit_level", level),
+        pl.Series("exit_fill", fill),
         pl.col("entry_ts", "exit_ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         pl.col(pl.Float64).fill_nan(None),
         pl.col("reason").replace_strict(reasons, return_dtype=pl.String),
         pl.col("premature", "gap", "reached_2r", "fallback", "touched_both").cast(pl.Boolean),
-    ).select("id", "symbol", *names)
+    ).select("id", "symbol", *names, "exit_level", "exit_fill")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -68,9 +68,7 @@ def joined(parts: Sequence[Sequence[Market]]) -> list[Market]:
         side = np.concatenate([each.entries.side for each in same])[order]
         ids = [name for each in same for name in each.ids]
         first = same[0]
-        out.append(
-            Market(first.bars, first.atr, first.garch, Entries(index[order], side), tuple(ids[i] for i in order))
-        )
+        out.append(replace(first, entries=Entries(index[order], side), ids=tuple(ids[i] for i in order)))
     return out
 
 
@@ -84,7 +82,7 @@ def replay_options(product: Product, markets: Sequence[Market], changes: Sequenc
     with tqdm(total=len(changes) * len(markets), desc="what if", leave=False) as bar:
         for market in markets:
             ledger = product.ledger(market)
-            own = to_frame(ledger.trades, market).select(
+            own = to_frame(ledger, market).select(
                 "id",
                 own=pl.col("pnl") / pl.col("entry_price"),
                 unit=pl.col("stop_distance"),

@@ -84,13 +84,13 @@ def examine(
     tables = []
     for market in test:
         ledger = product.ledger(market)
-        trades = to_frame(ledger.trades, market)
-        tables.append(forensics(trades, market, ledger, horizon, product.costs, params))
+        trades = to_frame(ledger, market)
+        tables.append(forensics(trades, market, ledger, horizon, params))
     trades = pl.concat(tables).filter(pl.col("reason") != "open").sort("entry_ts", "id")
     trades = trades.join(regimes.select("id", "regime"), on="id", how="left", maintain_order="left")
     generator = np.random.default_rng(bootstrap.seed)
     everything = joined([*earlier, test])
-    held = pl.concat(time_only(market, horizon, product.costs, "pessimistic") for market in everything)
+    held = pl.concat(time_only(market, horizon, "pessimistic") for market in everything)
     resamples = resample(trades.select("id").join(held, on="id", maintain_order="left"), bootstrap, generator)
     changes = options(params.stop_times, grids.stop_atr, grids.target_r)
     replays = replay_options(product, everything, changes)

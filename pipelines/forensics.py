@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from inference.actions import STOP_STEPS, TARGET_STEPS, Kind
-from inference.replay import Bars, Costs, Ledger
+from inference.replay import Bars, Ledger
 from pipelines.baselines import Market
 
 WORTH = 1e-4  # change of a level, fraction of price, that is more than rounding
@@ -53,7 +53,7 @@ class ForensicsParams:
 
 
 def forensics(
-    trades: pl.DataFrame, market: Market, ledger: Ledger, horizon: int, costs: Costs, params: ForensicsParams
+    trades: pl.DataFrame, market: Market, ledger: Ledger, horizon: int, params: ForensicsParams
 ) -> pl.DataFrame:
     """One row per trade of one symbol, with what `trades` (of this ledger, pessimistic fills) says and beyond it:
 
@@ -63,14 +63,14 @@ def forensics(
     horizon's end. recovery: best price from the exit to the horizon's end, less p0. beyond_atr: how far the price then
     went beyond the stop, in ATR at the signal. noise: stopped prematurely, and the price went less than `noise_atr`
     beyond the stop. left: best price of the horizon less the result. give_back: share of its MFE that a winner lost.
-    held: the result of holding to the horizon's end. exit_level: the fill before costs. decisions: each level set or
-    moved, from the bar `index` on, with the level after each step, and mover: the last step that changed it by more
-    than 1 bp of the price (rounding to ticks is less), else the one that changed it most.
+    held: the result of holding to the horizon's end. decisions: each level set or moved, from the bar `index` on, with
+    the level after each step, and mover: the last step that changed it by more than 1 bp of the price (rounding to
+    ticks is less), else the one that changed it most.
 
     premature is METRICS.md's, from the replay: stopped at or below +0R, then +1R reached from p0 within the horizon.
     """
     return trades.with_columns(
-        pl.DataFrame(list(_rows(trades, market, ledger, horizon, costs, params)), schema=_schema(params))
+        pl.DataFrame(list(_rows(trades, market, ledger, horizon, params)), schema=_schema(params))
     )
 
 
@@ -92,13 +92,12 @@ def _schema(params: ForensicsParams) -> dict[str, Any]:
         "left": number,
         "give_back": number,
         "held": number,
-        "exit_level": number,
         "decisions": pl.List(DECISION),
     }
 
 
 def _rows(
-    trades: pl.DataFrame, market: Market, ledger: Ledger, horizon: int, costs: Costs, params: ForensicsParams
+    trades: pl.DataFrame, market: Market, ledger: Ledger, horizon: int, params: ForensicsParams
 ) -> Iterator[dict[str, Any]]:
     bars = market.bars
     decisions = _decisions(ledger)
@@ -106,7 +105,7 @@ def _rows(
         signal = int(market.entries.index[entry])
         side, unit, p0, last = (row[c] for c in ("side", "stop_distance", "entry_price", "exit_index"))
         end = min(signal + horizon, len(bars.ts) - 1)
-        adverse, favourable = excursions(bars, row, costs)
+        adverse, favourable = excursions(bars, row)
         after = side * (bars.close[last + 1 : max(end, last + params.after_bars[-1]) + 1] - row["exit_price"]) / unit
         best = (bars.high if side > 0 else bars.low)[last : end + 1]
         stopped, atr = row["reason"] == "stop", float(market.atr[signal])
@@ -127,12 +126,11 @@ def _rows(
             "left": (row["horizon_mfe"] - row["pnl"]) / unit,
             "give_back": 1 - row["pnl"] / row["mfe"] if row["pnl"] > 0 else None,
             "held": row["horizon_pnl"] / unit,
-            "exit_level": fill_before_costs(row, costs),
             "decisions": decisions.get(entry, []),
         }
 
 
-def excursions(bars: Bars, trade: dict[str, Any], costs: Costs) -> tuple[list[float], list[float]]:
+def excursions(bars: Bars, trade: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Adverse and favourable excursion so far, in R, after each bar from the entry's to the exit's.
 
     The exit's bar counts from its open to the fill alone, since the order inside a bar is not known; a trade that ends
@@ -140,7 +138,7 @@ def excursions(bars: Bars, trade: dict[str, Any], costs: Costs) -> tuple[list[fl
     """
     side, first, last = trade["side"], trade["entry_index"], trade["exit_index"]
     high, low = bars.high[first : last + 1].copy(), bars.low[first : last + 1].copy()
-    fill = fill_before_costs(trade, costs)
+    fill = trade["exit_level"]
     to_close = trade["reason"] in ("time", "open") and math.isclose(fill, bars.close[last], rel_tol=1e-9)
     if not to_close:
         high[-1], low[-1] = max(bars.open[last], fill), min(bars.open[last], fill)
@@ -148,12 +146,6 @@ def excursions(bars: Bars, trade: dict[str, Any], costs: Costs) -> tuple[list[fl
     unit, p0 = trade["stop_distance"], trade["entry_price"]
     worst, best = (np.maximum.accumulate(np.maximum(0.0, sign * side * (x - p0))) for sign, x in ((-1, down), (1, up)))
     return (worst / unit).tolist(), (best / unit).tolist()
-
-
-def fill_before_costs(trade: dict[str, Any], costs: Costs) -> float:
-    """The price at which the exit was filled, before fees and slippage."""
-    paid = costs.maker_fee if trade["reason"] == "target" else costs.taker_fee + costs.slippage
-    return float(trade["exit_price"] / (1 - trade["side"] * paid))
 
 
 def _decisions(ledger: Ledger) -> dict[int, list[dict[str, Any]]]:

@@ -6,15 +6,16 @@ So policies at one distance differ by the stop alone. Pessimistic fills.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from inference.replay import EVENT_NAMES, Bars, Costs, Entries, Ledger, replay_levels
+from inference.replay import EVENT_NAMES, Bars, Entries, Ledger
 from inference.variant import OWN, Variant
-from pipelines.baselines import BaselineParams, Market, Unit, to_frame
+from pipelines.baselines import BaselineParams, Market, Unit, replayed, to_frame
 from pipelines.bootstrap import Floats
 from pipelines.product import Product
 
@@ -45,7 +46,7 @@ def frontier_trades(
         targets = per_entry(market, own, "target_r") * wanted
         for policy, (unit, stops) in units.items():
             for stop in stops:
-                trades = with_targets(market, stop * market.unit(unit), targets, horizon, product.costs)
+                trades = with_targets(market, stop * market.unit(unit), targets, horizon)
                 frames.append(_labelled(policy, stop, trades))
     return pl.concat(frames)
 
@@ -57,7 +58,7 @@ def per_entry(market: Market, ledger: Ledger, name: str) -> Floats:
     return values
 
 
-def with_targets(market: Market, stop: Floats, targets: Floats, horizon: int, costs: Costs) -> pl.DataFrame:
+def with_targets(market: Market, stop: Floats, targets: Floats, horizon: int) -> pl.DataFrame:
     """Trades of a stop distance per bar and a target distance per entry (NaN: none), both in price units.
 
     Long and short apart: two entries at one bar are then alike, and the product gave them the same target.
@@ -68,15 +69,14 @@ def with_targets(market: Market, stop: Floats, targets: Floats, horizon: int, co
         target = np.full_like(stop, np.nan)
         target[market.entries.index[mine]] = targets[mine]
         entries = Entries(market.entries.index[mine], market.entries.side[mine])
-        trades = replay_levels(market.bars, entries, stop, target, np.nan, horizon, costs, "pessimistic")
-        part = Market(market.bars, market.atr, market.garch, entries, tuple(market.ids[i] for i in mine))
-        frames.append(to_frame(trades, part))
+        part = replace(market, entries=entries, ids=tuple(market.ids[i] for i in mine))
+        frames.append(to_frame(replayed(part, stop, target, np.nan, horizon, "pessimistic"), part))
     return pl.concat(frames)
 
 
 def swept(ledger: Ledger, market: Market, horizon: int) -> pl.DataFrame:
     """Trades of a variant, measured by the stop that was in force: in the ledger's own, R stays the product's own."""
-    trades = to_frame(ledger.trades, market)
+    trades = to_frame(ledger, market)
     moved = ledger.events[ledger.events["kind"] == EVENT_NAMES.index("stop_moved")]
     entry, first = np.unique(moved["entry"], return_index=True)
     stop = dict(zip(entry.tolist(), moved["price"][first].tolist(), strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from inference.replay import Costs
+from pipelines.account import Account
 from pipelines.baselines import Exit
 from pipelines.examination import Examination
 from pipelines.risk import WorstCase
@@ -22,7 +22,7 @@ class Facts:
     horizon_bars: int
     entry_rule: str
     symbols: tuple[str, ...]
-    costs: Costs
+    venue: str  # its terms, in words
     notional_fraction: float
     confidence: float
     chosen: Mapping[str, Exit]
@@ -39,7 +39,7 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; examination: of
-    the product's trades.
+    the product's trades; account: all symbols on one equity.
     """
 
     trades: pl.DataFrame
@@ -55,6 +55,7 @@ class Outcome:
     facts: Facts
     censored: int
     examination: Examination | None = None
+    account: Account | None = None
 
     def rows(self, policy: str) -> pl.DataFrame:
         """A policy's figures under pessimistic fills."""

@@ -87,6 +87,8 @@ def _join(key: str, name: object) -> str:
 
 
 def _value(hint: Any, value: Any, key: str) -> Any:
+    if hint is Any:  # judged by its dataclass
+        return value
     origin, arguments = get_origin(hint), get_args(hint)
     if dataclasses.is_dataclass(hint):
         return parse(cast("type[Any]", hint), value, key)

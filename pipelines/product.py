@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from inference import Engine, Graph
-from inference.replay import Bars, Costs, Entries, Ledger, Mode, ledger_engine, replay_engine
+from inference.replay import Bars, Ledger, Mode, ledger_engine
 from inference.variant import OWN, Variant
 from pipelines.baselines import Market, to_frame
 from pipelines.tables import series_for
@@ -22,22 +22,28 @@ class Product:
     engine: Engine
     series: pl.DataFrame
     bars: Mapping[str, Bars]
-    costs: Costs
     equity: float
     notional: float
 
     def ledger(self, market: Market, variant: Variant = OWN, mode: Mode = "pessimistic") -> Ledger:
-        """The replay with its events and decisions."""
-        return ledger_engine(*self._asked(market), mode, **self._terms(market), variant=variant)
+        """The replay with its events and decisions, under the terms of the market's venue."""
+        terms, around = market.terms, self._around(market)
+        return ledger_engine(
+            self.engine,
+            market.bars,
+            market.entries,
+            terms.costs,
+            mode,
+            conditions=terms.under(mode),
+            variant=variant,
+            **around,
+        )
 
     def trades(self, market: Market, variant: Variant = OWN, mode: Mode = "pessimistic") -> pl.DataFrame:
         """Its trades as a table."""
-        return to_frame(replay_engine(*self._asked(market), mode, **self._terms(market), variant=variant), market)
+        return to_frame(self.ledger(market, variant, mode), market)
 
-    def _asked(self, market: Market) -> tuple[Engine, Bars, Entries, Costs]:
-        return self.engine, market.bars, market.entries, self.costs
-
-    def _terms(self, market: Market) -> dict[str, Any]:
+    def _around(self, market: Market) -> dict[str, Any]:
         manifest = self.engine.stop_manifest
         names, interval = Graph(manifest["graph"]).series, int(manifest["bar_interval_us"])
         series = series_for(self.series, dict(self.bars), market.bars.symbol, names, interval)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.offline import get_plotlyjs
 
-from pipelines import charts, report_trades
+from pipelines import charts, report_account, report_trades
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
 from pipelines.report_skills import skills
@@ -46,10 +46,9 @@ def render(report: Outcome) -> str:
         summary=html.escape(
             f"{product.height:,} entries ({facts.entry_rule}) on {' and '.join(facts.symbols)}, "
             f"{begin:%B %Y} to {end:%B %Y}, held {facts.horizon_bars} bars at "
-            f"most ({report.censored} cut off by the end of the data, left out). Costs per fill: taker "
-            f"{1e4 * facts.costs.taker_fee:g} bp, maker {1e4 * facts.costs.maker_fee:g} bp, slippage "
-            f"{1e4 * facts.costs.slippage:g} bp. Every trade has {100 * facts.notional_fraction:g} % of equity. Static "
-            f"exits were swept over {facts.training_entries:,} entries of the training part; the best one there, "
+            f"most ({report.censored} cut off by the end of the data, left out). {facts.venue} "
+            f"Every trade has {100 * facts.notional_fraction:g} % of equity. Static exits were swept over "
+            f"{facts.training_entries:,} entries of the training part; the best one there, "
             f"{NAMES[facts.best_static]} ({facts.chosen[facts.best_static].describe()}), is the baseline."
         ),
         tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
@@ -63,6 +62,7 @@ def render(report: Outcome) -> str:
         "so the engine's own limit on open risk does not stand in their way.",
         worst=worst_case(report),
         equity=plot(charts.equity(report.equity)),
+        account=report_account.render(report.account, plot) if report.account else "",
         frontier=plot(charts.frontier(report.curves)),
         gaps=gap_table(report.gaps),
         distances=distance_table(report.gaps),

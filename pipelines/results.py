@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from pipelines.account import Account
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.bootstrap import BootstrapParams, Resamples, resample
 from pipelines.examination import Examination
@@ -42,9 +43,9 @@ def score_all(trades: pl.DataFrame, resamples: Resamples) -> dict[tuple[str, str
 
 
 def scorecard(scores: Mapping[tuple[str, str], Scores], best_static: str, confidence: float) -> pl.DataFrame:
-    """Every policy in both modes, each compared with the best static baseline in the same mode."""
+    """Every policy in all modes, each compared with the best static baseline in the same mode."""
     tables = []
-    for mode in MODES:
+    for mode in (each for each in MODES if (each, best_static) in scores):
         for policy in POLICIES:
             table = compare(scores[mode, policy], scores[mode, best_static], confidence)
             table = with_win_rate_impact(table)
@@ -101,6 +102,7 @@ def write_results(
     skills: pl.DataFrame,
     folder: Path,
     examination: Examination | None = None,
+    account: Account | None = None,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
     where the product is an engine.
@@ -144,6 +146,8 @@ def write_results(
     if examination is not None:
         examination.write(folder)
         figures |= examination.metrics()
+    if account is not None:
+        account.write(folder)
     write_json(figures, folder / "metrics.json")
     report = Outcome(
         trades=kept,
@@ -159,6 +163,7 @@ def write_results(
         facts=facts,
         censored=trades["id"].n_unique() - entries,
         examination=examination,
+        account=account,
     )
     write_text(render(report), folder / "report.html")
 

@@ -17,6 +17,7 @@ from pipelines.examination import Examination, examine
 from pipelines.forensics import ForensicsParams
 from pipelines.product import Product
 from pipelines.sources.tables import SERIES
+from pipelines.terms import Terms
 
 N, READY, TEST_FROM = 420, 80, 180
 COSTS = Costs(0.0002, 0.0001, 0.0003)
@@ -30,7 +31,7 @@ def _market(first: int, last: int) -> Market:
     signals = np.arange(first, last, 5)
     entries = Entries(signals, np.where(signals % 2, 1, -1).astype(np.int8))
     atr = np.full(N, float(np.mean(BARS.high - BARS.low)))
-    return Market(BARS, atr, 3 * atr, entries, tuple(str(i) for i in signals))
+    return Market(BARS, atr, 3 * atr, entries, tuple(str(i) for i in signals), Terms(COSTS))
 
 
 MARKETS = [[_market(READY, TEST_FROM - 30)], [_market(TEST_FROM, N - 40)]]
@@ -39,7 +40,7 @@ EARLIER = set(MARKETS[0][0].ids)
 
 def make_product(folder: Path) -> Product:
     engine = Engine.load(*handmade.write_pair(folder, handmade.small_graph()))
-    return Product(engine, pl.DataFrame(schema=SERIES), {"SPX": BARS}, COSTS, 100_000.0, 25_000.0)
+    return Product(engine, pl.DataFrame(schema=SERIES), {"SPX": BARS}, 100_000.0, 25_000.0)
 
 
 def make_examination(folder: Path, earlier: Sequence[Sequence[Market]] = MARKETS[:1]) -> Examination:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +20,14 @@ class Position:
     stop: float
 
 
-def replay(books, equity: float, market_cost: float, limits: tuple[float, float, float]):
-    """books: (bars, ledger) per symbol. {(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]."""
+def replay(books, equity: float, limits: tuple[float, float, float]):
+    """{(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]; books: bars, ledger, costs, lot."""
     max_trade, max_open, min_share = limits
     cash, closes, held, decided, path = equity, {}, {}, {}, []
 
-    def loss(side: int, paid: float, stop: float) -> float:
-        return side * (paid - stop * (1 - side * market_cost))
+    def loss(symbol: int, side: int, paid: float, stop: float) -> float:
+        costs = books[symbol].costs
+        return side * (paid - stop * (1 - side * (costs.taker_fee + costs.slippage)))
 
     def worth() -> float:
         return cash + sum(
@@ -33,53 +35,71 @@ def replay(books, equity: float, market_cost: float, limits: tuple[float, float,
         )
 
     def risk() -> float:
-        return sum(p.quantity * p.share * max(0.0, loss(p.side, p.paid, p.stop)) for p in held.values())
+        return sum(p.quantity * p.share * max(0.0, loss(p.symbol, p.side, p.paid, p.stop)) for p in held.values())
 
-    for ts in sorted({int(t) for bars, _ in books for t in bars.ts}):
-        now = [
-            (symbol, event, ledger.trades[ledger.trades["entry"] == event["entry"]][0])
-            for symbol, (_, ledger) in enumerate(books)
-            for event in ledger.events
-            if event["ts"] == ts
-        ]
-
-        def realise(symbol: int, event) -> None:
-            nonlocal cash
-            position = held.get((symbol, int(event["entry"])))
-            if position is None:
-                return
-            if event["kind"] == STOP_MOVED:
-                position.stop = float(event["price"])
-                return
-            cash += position.quantity * float(event["pnl"])
-            if event["kind"] == EXIT:
-                position.share -= float(event["fraction"])
-                if position.share < 1e-9:
-                    del held[symbol, int(event["entry"])]
-
-        early = [
-            x for x in now if x[1]["kind"] in (FUNDING, EXIT) and x[1]["at_open"] and x[1]["ts"] > x[2]["entry_ts"]
-        ]
-        for symbol, event, _ in early:
-            realise(symbol, event)
-        for symbol, event, trade in now:
+    ends = [closes_of(book.bars.ts) for book in books]
+    moments = []  # (when, phase, symbol, event, trade): 0 inside a bar, known at its close; 1 at an open; 2 entries
+    for symbol, book in enumerate(books):
+        for event in book.ledger.events:
+            trade = book.ledger.trades[book.ledger.trades["entry"] == event["entry"]][0]
+            first_bar = event["ts"] == trade["entry_ts"]
             if event["kind"] == ENTRY:
-                side, paid = int(trade["side"]), float(trade["entry_price"])
-                stop = float(trade["fill_price"] - side * trade["stop_distance"])
-                unit = loss(side, paid, stop)
-                wanted = max(0.0, max_trade * worth() / unit)
-                quantity = min(wanted, (max_open * worth() - risk()) / unit)
-                if quantity <= 0 or quantity < min_share * wanted:
-                    quantity = 0.0
-                decided[symbol, int(event["entry"])] = (quantity, wanted)
-                if quantity:
-                    held[symbol, int(event["entry"])] = Position(symbol, side, quantity, 1.0, paid, stop)
-        for symbol, event, _ in now:
-            if event["kind"] != ENTRY and not any(event is x[1] for x in early):
+                moments.append((int(event["ts"]), 2, symbol, event, trade))
+            elif event["at_open"] and not first_bar:
+                moments.append((int(event["ts"]), 1, symbol, event, trade))
+            elif not (event["kind"] == STOP_MOVED and event["at_open"]):  # the first stop comes with the entry
+                moments.append((ends[symbol][int(event["index"])], 0, symbol, event, trade))
+
+    def realise(symbol: int, event) -> None:
+        nonlocal cash
+        position = held.get((symbol, int(event["entry"])))
+        if position is None:
+            return
+        if event["kind"] == STOP_MOVED:
+            position.stop = float(event["price"])
+            return
+        cash += position.quantity * float(event["pnl"])
+        if event["kind"] == EXIT:
+            position.share -= float(event["fraction"])
+            if position.share < 1e-9:
+                del held[symbol, int(event["entry"])]
+
+    def enter(symbol: int, event, trade) -> None:
+        side, paid = int(trade["side"]), float(trade["entry_price"])
+        stop = float(trade["fill_price"] - side * trade["stop_distance"])
+        unit = loss(symbol, side, paid, stop)
+        wanted = max(0.0, max_trade * worth() / unit)
+        quantity = min(wanted, (max_open * worth() - risk()) / unit)
+        if books[symbol].lot:
+            quantity = math.floor(quantity / books[symbol].lot + 1e-9) * books[symbol].lot
+        if quantity <= 0 or quantity < min_share * wanted:
+            quantity = 0.0
+        decided[symbol, int(event["entry"])] = (quantity, wanted)
+        if quantity:
+            held[symbol, int(event["entry"])] = Position(symbol, side, quantity, 1.0, paid, stop)
+
+    for ts in sorted({t for book in books for t in book.bars.ts.tolist()} | {t for each in ends for t in each}):
+        now = [moment for moment in moments if moment[0] == ts]
+        for _, phase, symbol, event, _ in now:
+            if phase == 0:
                 realise(symbol, event)
-        for symbol, (bars, _) in enumerate(books):
-            at = np.flatnonzero(bars.ts == ts)
-            if len(at):
-                closes[symbol] = float(bars.close[at[0]])
-        path.append((ts, worth(), risk(), len(held)))
+        closing = [(symbol, each.index(ts)) for symbol, each in enumerate(ends) if ts in each]
+        for symbol, bar in closing:
+            closes[symbol] = float(books[symbol].bars.close[bar])
+        if closing:
+            path.append((ts, worth(), risk(), len(held)))
+        for _, phase, symbol, event, _ in now:
+            if phase == 1:
+                realise(symbol, event)
+        for _, phase, symbol, event, trade in now:
+            if phase == 2:
+                enter(symbol, event, trade)
     return decided, path
+
+
+def closes_of(ts: np.ndarray) -> list[int]:
+    """When each bar is over: where the next one begins, or after the usual time where there is none so soon."""
+    lengths, counts = np.unique(np.diff(ts), return_counts=True)
+    usual = int(lengths[counts.argmax()])
+    following = [*ts[1:].tolist(), int(ts[-1]) + usual]
+    return [min(int(t) + usual, after) for t, after in zip(ts, following, strict=True)]

@@ -74,7 +74,8 @@ struct Bars {
 /// How many values of a series there are, one for each time.
 std::size_t paired(const std::string& name, const Times& ts, const Doubles& values) {
     if (ts.shape(0) != values.shape(0))
-        throw BarError(message("series." + name, "must have a value for each of its " + std::to_string(ts.shape(0)) + " times",
+        throw BarError(message("series." + name,
+                               "must have a value for each of its " + std::to_string(ts.shape(0)) + " times",
                                std::to_string(values.shape(0)), "pass columns of the same table"));
     return ts.shape(0);
 }
@@ -454,14 +455,14 @@ NB_MODULE(_native, m) {
     m.def(
         "replay_tables",
         [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles target, Doubles trail, Doubles multiples,
-           std::int64_t horizon, const VenueTerms& venue) {
+           double tick, std::int64_t horizon, const VenueTerms& venue) {
             const auto entries = entries_of(index, side);
             const Terms terms = venue.view();
             std::vector<TablePolicy> policies;
             const double* times = multiples.data();
             for (std::size_t i = 0; i + 2 < multiples.shape(0); i += 3)
                 policies.push_back({stop.data(), target.data(), trail.shape(0) ? trail.data() : nullptr, times[i],
-                                    times[i + 1], times[i + 2]});
+                                    times[i + 1], times[i + 2], tick});
             std::vector<Replayed> out;
             {
                 nb::gil_scoped_release release;
@@ -470,16 +471,17 @@ NB_MODULE(_native, m) {
             }
             return bytes_of_each(std::move(out));
         },
-        "bars"_a, "index"_a, "side"_a, "stop"_a, "target"_a, "trail"_a, "multiples"_a, "horizon"_a, "terms"_a);
+        "bars"_a, "index"_a, "side"_a, "stop"_a, "target"_a, "trail"_a, "multiples"_a, "tick"_a, "horizon"_a,
+        "terms"_a);
     m.def(
         "replay_parabolic",
-        [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles settings, std::int64_t horizon,
+        [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles settings, double tick, std::int64_t horizon,
            const VenueTerms& venue) {
             const auto entries = entries_of(index, side);
             const Terms terms = venue.view();
             std::vector<ParabolicPolicy> policies;
             for (std::size_t i = 0; i + 1 < settings.shape(0); i += 2)
-                policies.push_back({bars.view(), stop.data(), settings.data()[i], settings.data()[i + 1]});
+                policies.push_back({bars.view(), stop.data(), settings.data()[i], settings.data()[i + 1], tick});
             std::vector<Replayed> out;
             {
                 nb::gil_scoped_release release;
@@ -488,7 +490,7 @@ NB_MODULE(_native, m) {
             }
             return bytes_of_each(std::move(out));
         },
-        "bars"_a, "index"_a, "side"_a, "stop"_a, "settings"_a, "horizon"_a, "terms"_a);
+        "bars"_a, "index"_a, "side"_a, "stop"_a, "settings"_a, "tick"_a, "horizon"_a, "terms"_a);
     m.def(
         "replay_model",
         [](const Model& model, Graph& graph, const Bars& bars, Times index, Sides side, double equity, double notional,
@@ -510,21 +512,20 @@ NB_MODULE(_native, m) {
         "target"_a, "skipped_stop"_a, "skipped_target"_a);
     m.def(
         "replay_portfolio",
-        [](const std::vector<std::tuple<Bars, Bytes, Bytes>>& columns, double equity, const Costs& costs,
+        [](const std::vector<std::tuple<Bars, Bytes, Bytes, Costs, double>>& columns, double equity,
            std::tuple<double, double, double> limits) {
             std::vector<Book> books;
-            for (const auto& [bars, trades, events] : columns)
-                books.push_back({bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
+            for (const auto& [bars, trades, events, costs, lot] : columns)
+                books.push_back({costs, lot, bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
                                  static_cast<std::int64_t>(trades.shape(0) / sizeof(Trade)),
                                  reinterpret_cast<const Event*>(events.data()),
                                  static_cast<std::int64_t>(events.shape(0) / sizeof(Event))});
             Account out;
             {
                 nb::gil_scoped_release release;
-                out = Portfolio(books, equity, costs, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)})
-                          .run();
+                out = Portfolio(books, equity, {std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)}).run();
             }
             return std::tuple(bytes_of(std::move(out.sizes)), bytes_of(std::move(out.path)));
         },
-        "books"_a, "equity"_a, "costs"_a, "limits"_a);
+        "books"_a, "equity"_a, "limits"_a);
 }

@@ -14,8 +14,11 @@ struct Limits {
     double max_trade_loss, max_open_risk, min_share;
 };
 
-/// One symbol's replay.
+/// One symbol's replay. A bar ends where the next begins, at the latest its book's most frequent interval after its
+/// open. lot: step of quantities, 0 for none.
 struct Book {
+    Costs costs;
+    double lot;
     BarColumns bars;
     std::int64_t n;
     const Trade* trades;
@@ -30,7 +33,7 @@ struct Size {
     std::int64_t symbol, entry, ts;
     double quantity, wanted, equity, open_risk, pnl;
 };
-/// The state after each time's closes, money.
+/// The state at a time at which bars closed, before anything at the opens of that time; money.
 struct EquityPoint {
     std::int64_t ts, positions;
     double equity, open_risk;
@@ -42,41 +45,50 @@ struct Account {
 
 class Portfolio {
   public:
-    Portfolio(const std::vector<Book>& books, double equity, const Costs& costs, const Limits& limits)
-        : books_(books), cash_(equity), costs_(costs), limits_(limits) {}
+    Portfolio(const std::vector<Book>& books, double equity, const Limits& limits)
+        : books_(books), cash_(equity), limits_(limits) {}
 
     Account run() {
         const std::size_t count = books_.size();
         std::vector<std::vector<Step>> steps(count);
+        std::vector<std::vector<std::int64_t>> closes(count);
         std::vector<std::int64_t> times;
         for (std::size_t s = 0; s < count; ++s) {
-            steps[s] = in_order_of_time(books_[s]);
+            closes[s] = closes_of(books_[s].bars.ts, books_[s].n);
+            steps[s] = in_order_of_time(books_[s], closes[s]);
             times.insert(times.end(), books_[s].bars.ts, books_[s].bars.ts + books_[s].n);
+            times.insert(times.end(), closes[s].begin(), closes[s].end());
         }
         std::sort(times.begin(), times.end());
         times.erase(std::unique(times.begin(), times.end()), times.end());
         marks_.assign(count, NaN);
         std::vector<std::size_t> at(count, 0), bar(count, 0);
         for (const std::int64_t ts : times) {
-            for (int phase = 0; phase <= INSIDE; ++phase)
+            const auto book = [&](Phase phase) {
                 for (std::size_t s = 0; s < count; ++s)
-                    for (; at[s] < steps[s].size() && steps[s][at[s]].event->ts == ts && steps[s][at[s]].phase == phase;
+                    for (; at[s] < steps[s].size() && steps[s][at[s]].ts == ts && steps[s][at[s]].phase == phase;
                          ++at[s])
                         apply(s, *steps[s][at[s]].event);
+            };
+            book(CLOSING);
+            bool closed = false;
             for (std::size_t s = 0; s < count; ++s)
-                if (bar[s] < static_cast<std::size_t>(books_[s].n) && books_[s].bars.ts[bar[s]] == ts)
+                for (; bar[s] < closes[s].size() && closes[s][bar[s]] == ts; closed = true)
                     marks_[s] = books_[s].bars.close[bar[s]++];
-            out_.path.push_back({ts, static_cast<std::int64_t>(held_.size()), equity(), open_risk()});
+            if (closed) out_.path.push_back({ts, static_cast<std::int64_t>(held_.size()), equity(), open_risk()});
+            book(OPENING);
+            book(ENTERING);
         }
         return std::move(out_);
     }
 
   private:
-    // exits (and funding) at the open free their risk before entries at the same open ask for it; what happens inside
-    // does not
-    enum Phase { OPENING = 0, ENTERING = 1, INSIDE = 2 };
+    // what happened inside a bar is known at its close alone; exits (and funding) at an open free their risk before
+    // entries at the same time ask for it
+    enum Phase { CLOSING = 0, OPENING = 1, ENTERING = 2 };
     struct Step {
-        int phase;
+        std::int64_t ts;
+        Phase phase;
         const Event* event;
     };
     struct Held {
@@ -86,7 +98,19 @@ class Portfolio {
     };
     using Key = std::pair<std::size_t, std::int64_t>;  // symbol, entry
 
-    static std::vector<Step> in_order_of_time(const Book& book) {
+    static std::vector<std::int64_t> closes_of(const std::int64_t* ts, std::int64_t n) {
+        std::map<std::int64_t, std::int64_t> counts;
+        for (std::int64_t j = 1; j < n; ++j) ++counts[ts[j] - ts[j - 1]];
+        std::int64_t usual = 0, most = 0;
+        for (const auto& [interval, times] : counts)
+            if (times > most) usual = interval, most = times;
+        std::vector<std::int64_t> closes;
+        for (std::int64_t j = 0; j < n; ++j)
+            closes.push_back(j + 1 < n ? std::min(ts[j + 1], ts[j] + usual) : ts[j] + usual);
+        return closes;
+    }
+
+    static std::vector<Step> in_order_of_time(const Book& book, const std::vector<std::int64_t>& closes) {
         std::vector<Step> steps;
         std::int64_t entered = -1;  // bar in which the trade at hand was entered
         for (std::int64_t i = 0; i < book.event_count; ++i) {
@@ -94,21 +118,23 @@ class Portfolio {
             if (event.kind == EventKind::entry) entered = event.index;
             const bool entering = event.index == entered && event.at_open && event.kind != EventKind::exit;
             const bool opening = event.index > entered && event.at_open;
-            steps.push_back({entering ? ENTERING : opening ? OPENING : INSIDE, &event});
+            const std::int64_t close = closes[static_cast<std::size_t>(event.index)];
+            steps.push_back(entering  ? Step{event.ts, ENTERING, &event}
+                            : opening ? Step{event.ts, OPENING, &event}
+                                      : Step{close, CLOSING, &event});
         }
-        std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
-            return a.event->ts != b.event->ts ? a.event->ts < b.event->ts : a.phase < b.phase;
-        });
+        std::stable_sort(steps.begin(), steps.end(),
+                         [](const Step& a, const Step& b) { return a.ts != b.ts ? a.ts < b.ts : a.phase < b.phase; });
         return steps;
     }
 
-    double loss_at(double stop, double p0, int side) const {
-        return side * (p0 - exit_after_costs(stop, side, ExitReason::stop, costs_));
+    double loss_at(std::size_t symbol, double stop, double p0, int side) const {
+        return side * (p0 - exit_after_costs(stop, side, ExitReason::stop, books_[symbol].costs));
     }
     double open_risk() const {
         double sum = 0.0;
         for (const auto& [key, h] : held_)
-            sum += h.quantity * h.remaining * std::max(0.0, loss_at(h.stop, h.p0, h.side));
+            sum += h.quantity * h.remaining * std::max(0.0, loss_at(key.first, h.stop, h.p0, h.side));
         return sum;
     }
     double equity() const {
@@ -148,7 +174,7 @@ class Portfolio {
         const Book& book = books_[key.first];
         const Trade* trade = std::lower_bound(book.trades, book.trades + book.trade_count, key.second,
                                               [](const Trade& t, std::int64_t entry) { return t.entry < entry; });
-        const double loss = loss_at(first_stop.price, pending_, trade->side);
+        const double loss = loss_at(key.first, first_stop.price, pending_, trade->side);
         if (!(loss > 0.0))
             throw RiskError(message("stop", "must bound the loss of every trade", text(first_stop.price),
                                     "give each entry a stop on the losing side"));
@@ -156,6 +182,7 @@ class Portfolio {
         const double wanted = std::max(0.0, limits_.max_trade_loss * money / loss);
         const double room = (limits_.max_open_risk * money - risk) / loss;
         double quantity = std::min(wanted, room);
+        if (book.lot > 0.0) quantity = std::floor(quantity / book.lot + 1e-9) * book.lot;
         if (!(quantity > 0.0) || quantity < limits_.min_share * wanted) quantity = 0.0;
         if (quantity > 0.0) held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, trade->side};
         out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, quantity, wanted, money,
@@ -164,7 +191,6 @@ class Portfolio {
 
     const std::vector<Book>& books_;
     double cash_, pending_ = NaN;
-    Costs costs_;
     Limits limits_;
     std::vector<double> marks_;  // last close of each symbol
     std::map<Key, Held> held_;

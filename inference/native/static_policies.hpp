@@ -1,6 +1,7 @@
 // Exits without learning: what the static baselines decide.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "market.hpp"
@@ -8,21 +9,28 @@
 
 namespace ratchet {
 
+/// A distance as a whole number of ticks, at least one; tick 0: as it is. Fills are on ticks, so a level at such a
+/// distance is on one.
+inline double on_ticks(double distance, double tick) {
+    return tick > 0.0 ? std::max(std::nearbyint(distance / tick), 1.0) * tick : distance;
+}
+
 /// Levels from distances in price units (NaN: none), times a multiple each: stop and target as of the signal's bar,
 /// from the fill; the trail follows the extreme since the fill at the distance of the bar just closed.
 struct TablePolicy {
     const double *stop_distance, *target_distance;  // per entry
     const double* trail_distance;                   // per bar; null: none
     double stop_times, target_times, trail_times;   // NaN: none
+    double tick;
 
     bool moves() const { return trail_distance && trail_times == trail_times; }
     void open(Position& position, std::int64_t) const {
-        position.initial_distance = stop_times * stop_distance[position.id];
+        position.initial_distance = on_ticks(stop_times * stop_distance[position.id], tick);
         position.stop = position.entry - position.side * position.initial_distance;
-        position.target = position.entry + position.side * (target_times * target_distance[position.id]);
+        position.target = position.entry + position.side * on_ticks(target_times * target_distance[position.id], tick);
     }
     void update(Position& position, std::int64_t bar) const {
-        const double level = position.best - position.side * (trail_times * trail_distance[bar]);
+        const double level = position.best - position.side * on_ticks(trail_times * trail_distance[bar], tick);
         if (position.side * (level - position.stop) > 0.0) position.stop = level;
     }
 };
@@ -36,13 +44,13 @@ struct ParabolicPolicy {
 
     BarColumns bars;
     const double* stop_distance;  // per entry
-    double stop_times, step;
+    double stop_times, step, tick;
     double level = 0.0, extreme = 0.0, factor = 0.0;  // of the present trade, times its side
     std::int64_t first = 0;
 
     bool moves() const { return true; }
     void open(Position& position, std::int64_t filled) {
-        position.initial_distance = stop_times * stop_distance[position.id];
+        position.initial_distance = on_ticks(stop_times * stop_distance[position.id], tick);
         position.stop = position.entry - position.side * position.initial_distance;
         level = position.side * position.stop;
         factor = step;

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference_replay as reference
-from inference.replay import Bars, Conditions, Costs, Entries, replay_levels, replay_multiples, replay_parabolic
+from inference.replay import Bars, Conditions, Costs, Entries, ledger_multiples, ledger_parabolic, replay_levels
 from reference_parabolic import parabolic_stop
 
 COSTS = Costs(taker_fee=0.0004, maker_fee=0.0001, slippage=0.0003)
@@ -57,7 +57,8 @@ def test_each_setting_of_one_pass_is_its_own_replay() -> None:
     unit = 0.01 * bars.close
     multiples = np.array([[1.0, 2.0, np.nan], [3.0, np.nan, np.nan], [2.0, np.nan, 2.0], [0.5, 4.0, 1.0]])
     for conditions in (Conditions(), Conditions(single=True)):
-        found = replay_multiples(bars, entries, unit, multiples, 40, COSTS, "adaptive", conditions)
+        ledgers = ledger_multiples(bars, entries, unit, multiples, 40, COSTS, "adaptive", conditions)
+        found = [ledger.trades for ledger in ledgers]
         for trades, times in zip(found, multiples, strict=True):
             alone = replay_levels(bars, entries, *(m * unit for m in times), 40, COSTS, "adaptive", conditions)
             assert len(trades) > 20
@@ -84,14 +85,14 @@ def test_one_position_at_a_time_skips_what_comes_while_it_is_open(reenter: bool)
 def test_a_table_of_other_shape_is_refused() -> None:
     bars, entries = long_bars(1), some_entries(1, 50)
     with pytest.raises(ValueError, match="multiples: must be a table of three columns"):
-        replay_multiples(bars, entries, 1.0, [[1.0, 2.0]], 5, COSTS)
+        ledger_multiples(bars, entries, 1.0, [[1.0, 2.0]], 5, COSTS)
     with pytest.raises(ValueError, match="settings: must be a table of two columns"):
-        replay_parabolic(bars, entries, 1.0, [1.0, 2.0], 5, COSTS)
+        ledger_parabolic(bars, entries, 1.0, [1.0, 2.0], 5, COSTS)
 
 
 def test_the_parabolic_stop_is_the_slow_one_and_its_entries_are_everybodys() -> None:
     bars, entries = long_bars(7, holes=0.0), some_entries(7, 11)
-    (ours,) = replay_parabolic(bars, entries, 0.02 * bars.close, [[1.5, 0.02]], 12, COSTS)
+    ours = ledger_parabolic(bars, entries, 0.02 * bars.close, [[1.5, 0.02]], 12, COSTS)[0].trades
     for trade in ours:
         at, side = int(trade["entry_index"]), int(trade["side"])
         first = bars.open[at] - side * 1.5 * 0.02 * bars.close[at - 1]
@@ -104,7 +105,7 @@ def test_the_parabolic_stop_is_the_slow_one_and_its_entries_are_everybodys() -> 
     assert {1, 3} <= set(ours["reason"])
     halted = long_bars(7, holes=0.4)
     sar, fixed = (
-        replay_parabolic(halted, entries, 1.0, [[2.0, 0.02], [9.0, 0.1]], 8, COSTS)[1],
+        ledger_parabolic(halted, entries, 1.0, [[2.0, 0.02], [9.0, 0.1]], 8, COSTS)[1].trades,
         replay_levels(halted, entries, 2.0, np.nan, np.nan, 8, COSTS),
     )
     assert (sar["entry"] == fixed["entry"]).all()

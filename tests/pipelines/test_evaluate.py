@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import talib
 
-from inference.replay import Bars, Costs, Entries
+from inference.replay import Bars, Costs, Entries, Mode
 from pipelines import summary
 from pipelines.baselines import (
     BaselineParams,
@@ -23,26 +23,30 @@ from pipelines.baselines import (
     mean_profit,
     random_distances,
     time_only,
+    trades_of,
 )
 from pipelines.bootstrap import BootstrapParams
 from pipelines.entries import EntryParams, find_entries
 from pipelines.frontier import curves, gaps
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
-from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
+from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
 from pipelines.report_skills import skill_table
 from pipelines.results import closed, draws, equity_curves, write_results
 from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
+from pipelines.terms import Terms
 from reference_parabolic import parabolic_stop
 
 COSTS = Costs(0.001, 0.0005, 0.002)
+TERMS = {symbol: Terms(COSTS) for symbol in ("A", "B")}
 GRIDS = BaselineParams(
     (1.0, 2.0, 4.0), (1.0, 2.0, 3.0), (0.5, 1.0, 2.0), (1.0, 2.0), (1.0, 2.0), (0.02, 0.05), (1.0, 2.0), 3
 )
 H = 5
+MODES: tuple[Mode, ...] = ("pessimistic", "adaptive")
 TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
 
 SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
@@ -85,7 +89,7 @@ EVERY = EntryParams("every_n", "both", 5, 3, 8, 4, 2, 1, "")
 @pytest.fixture(scope="module")
 def parts(bars: pl.DataFrame, volatility: pl.DataFrame) -> dict[str, list[Market]]:
     entries = find_entries(bars, EVERY)
-    return {part: markets(bars, volatility, entries, CUT, part, H) for part in ("train", "test")}
+    return {part: markets(bars, volatility, entries, CUT, part, H, TERMS) for part in ("train", "test")}
 
 
 def test_entries_of_a_part_live_and_die_inside_it(parts: dict[str, list[Market]]) -> None:
@@ -98,27 +102,27 @@ def test_entries_of_a_part_live_and_die_inside_it(parts: dict[str, list[Market]]
         first = market.bars.ts[market.entries.index.min()]
         assert first >= begin + 3 * 86_400_000_000  # the embargo
         assert market.entries.index.max() + H < len(market.bars.ts)
-        trades = time_only(market, H, COSTS, "pessimistic")
+        trades = time_only(market, H, "pessimistic")
         assert set(trades["reason"]) == {"time"}
         assert trades["id"].to_list() == list(market.ids)
 
 
 def test_static_levels_stand_at_their_distance(parts: dict[str, list[Market]]) -> None:
     market = parts["test"][0]
-    trades = Static("atr", 2.0, 1.5).trades(market, H, COSTS, "pessimistic")
+    trades = trades_of(Static("atr", 2.0, 1.5), market, H, "pessimistic")
     assert trades["stop_distance"].to_numpy() == pytest.approx(2 * market.atr[market.entries.index])
     assert trades["target_r"].to_numpy() == pytest.approx(1.5)
-    none = Static("percent", 3.0, math.inf).trades(market, H, COSTS, "pessimistic")
+    none = trades_of(Static("percent", 3.0, math.inf), market, H, "pessimistic")
     assert none["stop_distance"].to_numpy() == pytest.approx(0.03 * market.bars.close[market.entries.index])
     assert none["target_r"].null_count() == none.height
     assert "target" not in set(none["reason"])
 
 
 def test_the_sweep_takes_the_best_setting_of_training(parts: dict[str, list[Market]]) -> None:
-    best, trials = sweep(parts["train"], GRIDS, H, COSTS)
+    best, trials = sweep(parts["train"], GRIDS, H)
     assert set(best) == {"fixed_percent", "fixed_atr", "garch", "chandelier", "sar"}
     for name, (setting, profit) in best.items():
-        tried = {s: mean_profit(trades) for s, trades in choose(candidates(GRIDS)[name], parts["train"], H, COSTS)}
+        tried = {s: mean_profit(trades) for s, trades in choose(candidates(GRIDS)[name], parts["train"], H)}
         assert profit == max(tried.values()) == tried[setting]
         assert trials.of(name).shape[1] == len(tried)
         entries = sum(len(market.ids) for market in parts["train"])
@@ -129,16 +133,16 @@ def test_the_sweep_takes_the_best_setting_of_training(parts: dict[str, list[Mark
 
 def test_a_parabolic_stop_of_no_speed_is_a_fixed_one(parts: dict[str, list[Market]]) -> None:
     for market in parts["test"]:
-        still = Parabolic(2.0, 0.0).trades(market, H, COSTS, "adaptive")
-        assert still.equals(Static("atr", 2.0, math.inf).trades(market, H, COSTS, "adaptive"), null_equal=True)
-        moving = Parabolic(2.0, 0.1).trades(market, H, COSTS, "pessimistic")
+        still = trades_of(Parabolic(2.0, 0.0), market, H, "adaptive")
+        assert still.equals(trades_of(Static("atr", 2.0, math.inf), market, H, "adaptive"), null_equal=True)
+        moving = trades_of(Parabolic(2.0, 0.1), market, H, "pessimistic")
         assert (moving["side"] * (moving["stop_at_exit"] - still["stop_at_exit"]) >= 0).all()
         assert (moving["side"] * (moving["stop_at_exit"] - still["stop_at_exit"]) > 0).any()
 
 
 def test_the_parabolic_stop_in_force_is_that_of_the_bars_before(parts: dict[str, list[Market]]) -> None:
     market = parts["test"][0]
-    trades = Parabolic(1.0, 0.05).trades(market, H, COSTS, "pessimistic")
+    trades = trades_of(Parabolic(1.0, 0.05), market, H, "pessimistic")
     assert {"stop", "time"} <= set(trades["reason"])
     for row in trades.iter_rows(named=True):
         at, side = row["entry_index"], row["side"]
@@ -167,8 +171,8 @@ def test_the_parabolic_stop_is_that_of_talib(side: int) -> None:
 
 def test_random_distances_are_the_products_own(parts: dict[str, list[Market]]) -> None:
     market = parts["test"][0]
-    product = Static("garch", 1.0, 2.0).trades(market, H, COSTS, "pessimistic")
-    draws = [random_distances(market, product, H, COSTS, "pessimistic", np.random.default_rng(s)) for s in (1, 1, 2)]
+    product = trades_of(Static("garch", 1.0, 2.0), market, H, "pessimistic")
+    draws = [random_distances(market, product, H, "pessimistic", np.random.default_rng(s)) for s in (1, 1, 2)]
     assert draws[0].equals(draws[1])
     assert not draws[0].equals(draws[2])
     own = (product["stop_distance"] / product["fill_price"]).to_numpy()
@@ -178,7 +182,7 @@ def test_random_distances_are_the_products_own(parts: dict[str, list[Market]]) -
 
 def test_fills_before_fees(parts: dict[str, list[Market]]) -> None:
     market = parts["test"][0]
-    trades = add_fills(Static("atr", 1.0, 1.0).trades(market, H, COSTS, "pessimistic"), COSTS, market.bars.ts)
+    trades = add_exit_bars(trades_of(Static("atr", 1.0, 1.0), market, H, "pessimistic"), market.bars.ts)
     # Both symbols have the same days here, so the calendar numbers bars as the symbol does.
     assert trades["exit_bar"].to_list() == trades["exit_index"].to_list()
     stop = trades.filter((pl.col("reason") == "stop") & ~pl.col("gap"))
@@ -199,9 +203,9 @@ def frontier(parts: dict[str, list[Market]]) -> pl.DataFrame:
         "garch": ("garch", GRIDS.stop_garch),
     }
     frames = [
-        Static(unit, stop, 2.0)
-        .trades(market, H, COSTS, "pessimistic")
-        .select(pl.lit(name).alias("policy"), pl.lit(stop).alias("setting"), pl.all())
+        trades_of(Static(unit, stop, 2.0), market, H, "pessimistic").select(
+            pl.lit(name).alias("policy"), pl.lit(stop).alias("setting"), pl.all()
+        )
         for name, (unit, stops) in grids.items()
         for stop in stops
         for market in parts["test"]
@@ -237,14 +241,12 @@ def trades(parts: dict[str, list[Market]], bars: pl.DataFrame, volatility: pl.Da
     }
     frames = []
     for mode in MODES:
-        tables = {n: pl.concat(s.trades(m, H, COSTS, mode) for m in parts["test"]) for n, s in settings.items()}
-        tables["time_only"] = pl.concat(time_only(m, H, COSTS, mode) for m in parts["test"])
+        tables = {n: pl.concat(trades_of(s, m, H, mode) for m in parts["test"]) for n, s in settings.items()}
+        tables["time_only"] = pl.concat(time_only(m, H, mode) for m in parts["test"])
         generator = np.random.default_rng(1)
-        tables["random"] = pl.concat(
-            random_distances(m, tables["product"], H, COSTS, mode, generator) for m in parts["test"]
-        )
+        tables["random"] = pl.concat(random_distances(m, tables["product"], H, mode, generator) for m in parts["test"])
         frames += [f.select(pl.lit(n).alias("policy"), pl.lit(mode).alias("mode"), pl.all()) for n, f in tables.items()]
-    filled = add_fills(mark_ambiguous(pl.concat(frames)), COSTS, parts["test"][0].bars.ts)
+    filled = add_exit_bars(mark_ambiguous(pl.concat(frames)), parts["test"][0].bars.ts)
     return with_groups(filled, find_regimes(find_entries(bars, EVERY), volatility, CUT.train_until), "a + b")
 
 
@@ -279,7 +281,7 @@ def test_the_files_of_an_evaluation(
         "chandelier": Static("atr", 2.0, math.inf, trail=True),
     }
     earned = {"fixed_percent": -0.001, "fixed_atr": 0.001, "garch": -0.001, "chandelier": 0.002}
-    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100, 3)
+    facts = Facts(H, "every_n", ("A", "B"), "At no cost.", 0.25, 0.9, chosen, earned, 100, 3)
     assert facts.best_static == "fixed_atr"  # the chandelier is not static
     reliability = pl.DataFrame({"net": ["stop"], "curve": ["hit"], "forecast": [0.5], "observed": [0.4], "count": [9]})
     for folder in ("one", "two"):
@@ -334,7 +336,7 @@ def test_the_summary_reads_the_files(
     settings = {"fixed_percent": "percent", "fixed_atr": "atr", "garch": "garch"}
     chosen = {name: Static(unit, 2.0, 2.0) for name, unit in settings.items()}  # type: ignore[arg-type]
     earned = {"fixed_percent": 0.001, "fixed_atr": -0.001, "garch": -0.001}
-    facts = Facts(H, "every_n", ("A", "B"), COSTS, 0.25, 0.9, chosen, earned, 100, 3)
+    facts = Facts(H, "every_n", ("A", "B"), "At no cost.", 0.25, 0.9, chosen, earned, 100, 3)
     none = pl.DataFrame(schema={"net": pl.String, "curve": pl.String, "forecast": pl.Float64, "observed": pl.Float64})
     write_results(
         trades,

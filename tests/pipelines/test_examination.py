@@ -31,7 +31,7 @@ def test_the_trades_are_the_products(examination: Examination, tmp_path: Path) -
     ((market,),) = MARKETS[1:]
     product = make_product(tmp_path)
     ledger = ledger_engine(product.engine, BARS, market.entries, COSTS, equity=100_000.0, notional=25_000.0)
-    trades = to_frame(ledger.trades, market)
+    trades = to_frame(ledger, market)
     assert examination.trades.select(trades.columns).equals(trades)
     assert {"stop", "target"} <= set(trades["reason"])
     for trade, (levels, row) in zip(examination.trades.iter_rows(named=True), enumerate(ledger.trades), strict=True):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inference.replay import Bars, Costs, Entries, Ledger, ledger_levels
 from pipelines.baselines import Market, to_frame
 from pipelines.forensics import ForensicsParams, forensics
+from pipelines.terms import Terms
 
 COSTS = Costs(0.001, 0.0005, 0.002)
 PARAMS = ForensicsParams((1, 4, 8), 0.75, (0.5, 2.0))
@@ -42,8 +43,8 @@ def examine(
     entries = Entries(np.array(index, np.int64), np.array(side, np.int8))
     ledger = ledger_levels(bars, entries, stop, target, trail, H, costs)
     ids = tuple(str(i) for i in range(len(index)))
-    market = Market(bars, np.full(len(bars.ts), 2.0), np.full(len(bars.ts), 1.0), entries, ids)
-    return forensics(to_frame(ledger.trades, market), market, ledger, H, costs, PARAMS)
+    market = Market(bars, np.full(len(bars.ts), 2.0), np.full(len(bars.ts), 1.0), entries, ids, Terms(costs))
+    return forensics(to_frame(ledger, market), market, ledger, H, PARAMS)
 
 
 @settings(max_examples=60, deadline=None)
@@ -128,10 +129,10 @@ def test_a_deeper_dip_was_no_noise() -> None:
 def test_without_trades_the_table_has_its_columns() -> None:
     bars = wild_bars(1)
     empty = Entries(np.empty(0, np.int64), np.empty(0, np.int8))
-    market = Market(bars, np.ones(len(bars.ts)), np.ones(len(bars.ts)), empty, ())
+    market = Market(bars, np.ones(len(bars.ts)), np.ones(len(bars.ts)), empty, (), Terms(COSTS))
     ledger = ledger_levels(bars, empty, 1.0, 1.0, np.nan, H, COSTS)
     assert isinstance(ledger, Ledger)
-    table = forensics(to_frame(ledger.trades, market), market, ledger, H, COSTS, PARAMS)
+    table = forensics(to_frame(ledger, market), market, ledger, H, PARAMS)
     assert {"noise", "after_8", "decisions"} <= set(table.columns)
     assert table.is_empty()
 

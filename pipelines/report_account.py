@@ -1,0 +1,34 @@
+"""The report's section on the account: one equity for all symbols, with the portfolio's limits acting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+
+from pipelines import charts
+from pipelines.account import Account
+from pipelines.charts import NAMES
+from pipelines.report_tables import cells, number, table
+
+
+def render(account: Account, plot: Callable[[go.Figure], str]) -> str:
+    """The whole section."""
+    figure = charts.equity(account.curve)
+    figure.update_yaxes(title_text="account, % of first equity", row=1, col=1)
+    limits = account.limits
+    body = []
+    for row in account.summary.iter_rows(named=True):
+        counts = (f"{row[name]:,}" for name in ("entries", "shrunk", "refused"))
+        shares = (number(row[name], "%") for name in ("profit", "drawdown", "open_risk", "maximum_loss"))
+        body.append(cells([NAMES[row["policy"]], *counts, *shares, str(row["positions"])]))
+    heads = ["policy", "entries", "shrunk", "refused", "profit", "drawdown", "worst open risk", "maximum loss"]
+    return (
+        "<h2>One account</h2>\n<p>The same entries of all symbols on one equity, reinvested: each is sized to lose "
+        f"{100 * limits.max_trade_loss:g} % of it at the stop, shrunk (below {100 * limits.min_share:g} % of that: "
+        f"refused) where open risk with the positions then held would pass {100 * limits.max_open_risk:g} %. So the "
+        "policies hold different positions: this shows what the limits do; the comparison is above. Open risk may pass "
+        "its limit later, where equity falls; a loss its own, by gaps.</p>\n"
+        f'<div class="card">{plot(figure)}</div>\n<p></p>\n'
+        f'<div class="card wide">{table([*heads, "most positions"], body)}</div>\n'
+    )
