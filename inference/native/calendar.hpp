@@ -28,7 +28,7 @@ struct SeasonalFactor {
         const double before = weight[own] > 0.0 ? mean[own] : 0.0;
         seen += weight[own] > 0.0 ? 0.0 : 1.0;
         weight[own] = decay * weight[own] + 1.0;
-        mean[own] += (x - mean[own]) / weight[own];
+        mean[own] += (x - mean[own]) * (1.0 / weight[own]);  // the division need not wait for the mean
         sum += mean[own] - before;
         if (++turn >= mean.size()) {  // summed afresh now and then, so that rounding never accumulates
             turn = 0;
@@ -47,14 +47,21 @@ struct SeasonalFactor {
     }
 
   private:
-    std::size_t slot(double time) const {
-        const double phase = time - std::floor(time / period) * period;
-        return std::min(static_cast<std::size_t>(phase / period * slots), mean.size() - 1);
+    /// Well inside the slot that was asked for last it is known.
+    std::size_t slot(double time) {
+        if (time > begin && time < end) return known;
+        const double phase = time - std::floor(time / period) * period, margin = 1.0 + 1e-9 * period;
+        known = std::min(static_cast<std::size_t>(phase / period * slots), mean.size() - 1);
+        begin = time - phase + static_cast<double>(known) * (period / slots) + margin;
+        end = begin + period / slots - 2.0 * margin;
+        return known;
     }
     double period, slots, decay;
     std::vector<double> mean, weight;
     double sum = 0.0, seen = 0.0, first = 0.0;
     std::uint64_t turn = 0;
+    std::size_t known = 0;
+    double begin = 0.0, end = 0.0;  // between which a time is of the known slot: at first nowhere
 };
 
 inline std::vector<KernelInfo> calendar_kernels() { return {entry<SeasonalFactor>()}; }

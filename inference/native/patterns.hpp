@@ -3,6 +3,7 @@
 // confirmed.
 #pragma once
 #include "exponential.hpp"
+#include "lanes.hpp"
 #include "levels.hpp"
 
 namespace ratchet {
@@ -60,7 +61,8 @@ struct Harmonic {
 
     explicit Harmonic(const std::vector<double>& p) : tolerance(p[0]) {}
     bool update(double high, double low, double threshold) {
-        if (turning.turns(high, low, threshold)) measure();
+        if (turning.turns(high, low, threshold))
+            measure(turning.prices, tolerance, turning.zigzag.direction, figures.data());
         return true;
     }
     double read(const Output& output) const { return figures[output.index]; }
@@ -71,35 +73,52 @@ struct Harmonic {
 
   private:
     static constexpr std::size_t COUNT = HARMONIC_PATTERNS.size(), FIT = 3, COMPLETION = FIT + COUNT;
-    static double miss(double ratio, double low, double high) {
-        return ratio < low ? (low - ratio) / low : ratio > high ? (ratio - high) / high : 0.0;
+    static_assert(COUNT == FOUR);
+
+    /// One of the patterns' numbers for all of them side by side.
+    RATCHET_INLINE static Four of_each(double HarmonicPattern::* number) {
+        Four all_four{};
+        for (std::size_t i = 0; i < COUNT; ++i) all_four[i] = HARMONIC_PATTERNS[i].*number;
+        return all_four;
     }
-    double fit(double squares) const { return std::exp(-0.5 * squares / (tolerance * tolerance)); }
+    RATCHET_INLINE static Four miss(const Four& ratio, const Four& low, const Four& high) {
+        return Larger()(Larger()((low - ratio) / low, (ratio - high) / high), Four{});
+    }
+    RATCHET_INLINE static Four fit(const Four& squares, double tolerance) {
+        std::array<double, FOUR> result;
+        store(result.data(), squares * (-0.5 / (tolerance * tolerance)));
+        for (double& each : result) each = natural_exp(each);
+        return load(result.data());
+    }
     /// Of the turning points w X A B C (prices): w X A B was forecast so far, and C was to be its D.
-    void measure() {
-        const auto [c, b, a, x, w] = turning.prices;
+    [[gnu::flatten]] RATCHET_CLONES static void measure(const std::array<double, 5>& points, double tolerance,
+                                                        double up, double* figures) {
+        using Pattern = HarmonicPattern;
+        const auto [c, b, a, x, w] = points;
         const double xa = std::abs(a - x), ab = std::abs(b - a), bc = std::abs(c - b), wx = std::abs(x - w);
-        std::size_t best = 0;
+        const Four completion = of_each(&Pattern::completion), d = a - completion * (a - x);
+        Four score = load(figures + FIT);
         double completed = 0.0;
-        for (std::size_t i = 0; i < COUNT; ++i) {
-            const HarmonicPattern& p = HARMONIC_PATTERNS[i];
-            double &score = figures[FIT + i], &d = figures[COMPLETION + i];
-            if (wx > 0.0) {
-                const double off = miss(std::abs(c - x) / wx, p.completion, p.completion);
-                completed = std::max(completed, score * fit(off * off));
-            }
-            d = a - p.completion * (a - x);
-            score = 0.0;
-            if (xa > 0.0 && ab > 0.0 && bc > 0.0) {
-                const double off_b = miss(ab / xa, p.b_low, p.b_high), off_c = miss(bc / ab, p.c_low, p.c_high),
-                             off_d = miss(std::abs(c - d) / bc, p.projection_low, p.projection_high);
-                score = fit(off_b * off_b + off_c * off_c + off_d * off_d);
-            }
-            if (score > figures[FIT + best]) best = i;
+        if (wx > 0.0) {
+            const Four off = miss(all(std::abs(c - x) / wx), completion, completion);
+            completed = folded(score * fit(off * off, tolerance), Larger());
         }
-        figures[0] = -turning.zigzag.direction * figures[FIT + best];
-        figures[1] = figures[COMPLETION + best];
-        figures[2] = turning.zigzag.direction * completed;
+        score = Four{};
+        if (xa > 0.0 && ab > 0.0 && bc > 0.0) {
+            const Four low = of_each(&Pattern::projection_low), high = of_each(&Pattern::projection_high);
+            const Four projection = absolute(c - d) / bc;
+            const Four off_b = miss(all(ab / xa), of_each(&Pattern::b_low), of_each(&Pattern::b_high)),
+                       off_c = miss(all(bc / ab), of_each(&Pattern::c_low), of_each(&Pattern::c_high)),
+                       off_d = miss(projection, low, high);
+            score = fit(off_b * off_b + off_c * off_c + off_d * off_d, tolerance);
+        }
+        store(figures + FIT, score);
+        store(figures + COMPLETION, d);
+        std::size_t best = 0;
+        for (std::size_t i = 1; i < COUNT; ++i) best = score[i] > score[best] ? i : best;
+        figures[0] = -up * score[best];
+        figures[1] = d[best];
+        figures[2] = up * completed;
     }
     double tolerance;
     TurningPrices turning;

@@ -9,7 +9,8 @@ namespace ratchet {
 
 /// The volume of each bar is spread evenly over its range. The bins are laid anew, over the window's range and a
 /// quarter of it on either side, once a window and whenever a bar falls outside them; then the window is counted again.
-/// O(bins) per bar.
+/// O(bins) per bar, and O(node) for each bin
+/// on the way to the nearest nodes.
 struct VolumeProfile {
     static constexpr const char* NAME = "volume_profile";
     static constexpr const char* FORMULA =
