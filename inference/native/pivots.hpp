@@ -16,6 +16,15 @@ struct BarsSince {
 
     explicit BarsSince(const std::vector<double>& p) : cap(p[0]) {}
     double update(double condition) { return bars = condition != 0.0 ? 0.0 : std::min(bars + 1.0, cap); }
+    void run(const double* condition, double* __restrict out, std::size_t n) {
+        auto last = -static_cast<std::int64_t>(bars) - 1;  // bar of the last event, counted from the first of these
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto now = static_cast<std::int64_t>(i), event = -static_cast<std::int64_t>(condition[i] != 0.0);
+            last ^= (last ^ now) & event;  // a choice without a branch: events cannot be foretold
+            out[i] = std::min(static_cast<double>(now - last), cap);
+        }
+        if (n > 0) bars = out[n - 1];
+    }
     template <class A>
     void state(A& archive) {
         archive(bars);

@@ -52,6 +52,20 @@ def test_the_logarithm_is_right_to_one_unit_in_the_last_place() -> None:
     assert (np.abs(ours[:-2] - theirs) <= np.spacing(np.abs(theirs))).all()
 
 
+def test_the_exponential_is_right_to_one_unit_in_the_last_place() -> None:
+    """Against the C library's, from the smallest result to the largest; beyond it is missing."""
+    rng = np.random.default_rng(0)
+    edges = np.array([0.0, -0.0, 1e-300, 0.5 * np.log(2.0), -708.3, -709.0, -745.1, -746.0, -1e9, 709.7, 709.8, 1e9])
+    x = np.concatenate([rng.uniform(-745, 709, 3000), rng.normal(0, 0.01, 3000), edges])
+    ts = np.arange(len(x), dtype=np.int64) * DAY
+    ones = {name: np.ones(len(x)) for name in ("open", "high", "low", "close", "volume")}
+    graph = Graph(to_data({"out": as_of("x", 1.0).exp()}, [], DAY))
+    ours = graph.run(ones, ts, {"x": (ts + DAY, x)})["out"]
+    assert np.isnan(ours[-2:]).all()
+    theirs = np.exp(x[:-2])
+    assert (np.abs(ours[:-2] - theirs) <= np.spacing(theirs)).all()
+
+
 @pytest.mark.parametrize("window", [2, 20, 252, 1500, 4500])
 def test_rolling_statistics_equal_polars(real, window) -> None:
     close = pl.Series(real[0]["close"])
