@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.checks.finding import Finding, refusal
 from pipelines.checks.meanings import MEANINGS
+from pipelines.markup import heading
 
 Span = tuple[dt.datetime, dt.datetime]
 SHOWN_ROWS = 20
@@ -82,7 +83,7 @@ def _tile(table: str, counts: Mapping[str, int]) -> str:
 def _table(by_symbol: Mapping[tuple[int, str], list[Finding]]) -> str:
     body = []
     for (_, symbol), group in by_symbol.items():
-        body.append(f"<tr class=group><td colspan=6>{html.escape(symbol)}</td></tr>")
+        body.append(heading(html.escape(symbol), 6))
         for found in group:
             span = _span(found)
             first, last = ("–", "–") if span is None else (f"{each:%Y-%m-%d}" for each in span)
