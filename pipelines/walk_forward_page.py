@@ -11,8 +11,9 @@ from plotly.offline import get_plotlyjs
 
 from pipelines import charts
 from pipelines.folds import Fold
-from pipelines.report import look, plot
-from pipelines.report_tables import cells, groups, mark, number, scorecard, span, table
+from pipelines.markup import cells, mark, number, span, table
+from pipelines.page import look, plot
+from pipelines.report_tables import groups, scorecard
 
 SEEN = (
     "But parameters were chosen on bars that the first of these test parts hold: begin later, or read those with care."
