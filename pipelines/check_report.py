@@ -15,6 +15,7 @@ import polars as pl
 from pipelines.checks.finding import Finding, refusal
 from pipelines.checks.meanings import MEANINGS
 from pipelines.markup import heading
+from pipelines.page import look
 
 Span = tuple[dt.datetime, dt.datetime]
 SHOWN_ROWS = 20
@@ -28,7 +29,7 @@ def render(counts: Mapping[str, Mapping[str, int]], findings: list[Finding], spa
     by_symbol = {key: list(group) for key, group in groupby(sorted(findings, key=_place), key=_place)}
     everything = _joined(spans.values())
     return page.substitute(
-        style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
+        **look(),
         summary=_summary(findings, spans),
         refusal=_refusal(findings),
         tiles="".join(_tile(table, each) for table, each in counts.items()),

@@ -24,6 +24,7 @@ const look = () => ({
   fetched: performance.getEntriesByType("resource").map((each) => each.name),
   plots: [...document.querySelectorAll(".js-plotly-plot")].map((plot) => ({
     id: plot.id, under: above(plot), marks: marks(plot), size: [box(plot).width, box(plot).height],
+    over: Math.max(0, box(plot.querySelector("svg")).bottom - box(plot.closest(".card")).bottom),
     collisions: collisions(texts(plot)), outside: outside(plot, texts(plot)),
   })),
   tables: [...document.querySelectorAll("table")].map((table) => ({

@@ -90,6 +90,7 @@ def test_every_section_has_its_figures_and_tables(seen: dict[str, Any]) -> None:
         for plot in plots:
             assert plot["marks"] > 0, plot
             assert min(plot["size"]) > 200, plot
+            assert plot["over"] == 0, plot
         filled = below(seen["tables"], heading)
         assert len(filled) == tables, heading
         for table in filled:
