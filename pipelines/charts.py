@@ -175,3 +175,43 @@ def frontier(curves: pl.DataFrame) -> dict[str, go.Figure]:
         figure.update_xaxes(title_text="mean first stop distance, % of price")
         figure.update_layout(height=300)
     return figures
+
+
+def folds(table: pl.DataFrame) -> go.Figure:
+    """Expectancy of each fold of a walk-forward with its interval, beside that of the best static exit there.
+
+    table: fold, test_from, figure, value, low, high, baseline.
+    """
+    rows = table.filter(pl.col("figure") == "expectancy_bp").sort("fold")
+    x, names = rows["fold"].to_list(), rows["test_from"].dt.to_string("tested from %Y-%m-%d").to_list()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=x,
+        text=names,
+        y=rows["baseline"].to_list(),
+        mode="markers",
+        name="best static",
+        marker={"color": COLOURS["fixed_percent"], "size": 9, "symbol": "diamond"},
+        hovertemplate="%{text}: %{y:.1f} bp",
+    )
+    figure.add_scatter(
+        x=x,
+        text=names,
+        y=rows["value"].to_list(),
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": (rows["high"] - rows["value"]).to_list(),
+            "arrayminus": (rows["value"] - rows["low"]).to_list(),
+            "thickness": 1.4,
+        },
+        mode="markers",
+        name=NAMES["product"],
+        marker={"color": COLOURS["product"], "size": 9},
+        hovertemplate="%{text}: %{y:.1f} bp",
+    )
+    figure.add_hline(y=0, line_width=1, line_dash="dot", line_color=SOFT)
+    figure.update_layout(height=320)
+    figure.update_xaxes(title_text="fold", type="category")
+    figure.update_yaxes(title_text="expectancy, bp of notional")
+    return figure

@@ -50,6 +50,7 @@ def render(
         f"{plan[-1].end - dt.timedelta(days=1):%B %Y} in turn; {max(rows['trades'].to_list()):,} trades, none of "
         f"bars that their nets had seen.{' ' + SEEN if plan[0].cut.calibration_until < chosen_until else ''}",
         confidence=f"{100 * confidence:g}",
+        by_fold=plot(charts.folds(folds)),
         folds=fold_rows(folds),
         dispersion=dispersion_rows(spread),
         scorecard=scorecard(rows),

@@ -116,6 +116,19 @@ def test_the_frontier_is_in_per_cent_and_basis_points() -> None:
         assert named(figure, "ratchet").marker.symbol == "star"
 
 
+def test_folds_stand_in_order_with_their_intervals_and_the_best_static_beside() -> None:
+    rows = {"fold": [2, 1, 1], "test_from": [dt.date(2016, 1, 4), dt.date(2015, 1, 2), dt.date(2015, 1, 2)]}
+    rows |= {"figure": ["expectancy_bp", "expectancy_bp", "win_rate"], "value": [4.0, -2.0, 0.5]}
+    rows |= {"low": [1.0, -4.0, 0.4], "high": [9.0, 1.0, 0.6], "baseline": [3.0, -5.0, 0.5]}
+    figure = charts.folds(pl.DataFrame(rows))
+    own = named(figure, "ratchet")
+    assert list(own.x) == [1, 2]
+    assert list(own.text) == ["tested from 2015-01-02", "tested from 2016-01-04"]
+    assert list(own.y) == [-2.0, 4.0]
+    assert (list(own.error_y.array), list(own.error_y.arrayminus)) == ([3.0, 5.0], [2.0, 3.0])
+    assert list(named(figure, "best static").y) == [-5.0, 3.0]
+
+
 # What the eyes of people without one kind of cone see (Machado, Oliveira and Fernandes 2009, severity 1).
 EYES = {
     "all cones": np.eye(3),
