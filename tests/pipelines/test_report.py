@@ -127,3 +127,8 @@ def test_a_row_and_a_point_open_their_trades(seen: dict[str, Any]) -> None:
     assert day in seen["hover"]
     assert seen["clicked"].startswith(symbol)
     assert f", {day} to " in seen["clicked"]
+
+
+def test_the_page_carries_the_plots_library_once(page: str) -> None:
+    assert page.count("* plotly.js v") == 1
+    assert len(page.encode()) < 6 * 2**20
