@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,18 +21,21 @@ NAMES = {
     "time_only": "time only",
     "random": "random distances",
 }
-# Distinguishable on white and on near-black, also with colour-blind eyes (Okabe and Ito 2008, lightness evened).
+# Of like contrast on white and on near-black, and far enough apart also for colour-blind eyes, as a test measures.
 COLOURS = {
-    "product": "#0a84c6",
-    "fixed_percent": "#d5732a",
-    "fixed_atr": "#1f9e77",
-    "garch": "#b65a9b",
-    "chandelier": "#b08a00",
-    "sar": "#6f7fd1",
-    "time_only": "#8a8f98",
-    "random": "#b9bec6",
+    "product": "#1e70b0",
+    "fixed_percent": "#ba5938",
+    "fixed_atr": "#2ac57c",
+    "garch": "#de2380",
+    "chandelier": "#cba50c",
+    "sar": "#8c87f6",
+    "time_only": "#5c5f65",
+    "random": "#a9aeb7",
 }
-REASONS = {"stop": "#d1495b", "target": "#1f9e77", "time": "#8a8f98"}
+REASONS = {"stop": "#c8353f", "target": "#35bf85", "time": "#6a6f7c"}
+SHAPES = {"stop": "square", "target": "diamond", "time": "circle"}
+CURVES = {"hit": REASONS["stop"], "reversal": COLOURS["sar"], "reach": REASONS["target"], "giveback": "#cba50c"}
+SOFT = "#8a8f98"
 
 
 def equity(curves: pl.DataFrame) -> go.Figure:
@@ -64,36 +68,39 @@ def r_histogram(trades: pl.DataFrame, baseline: str) -> go.Figure:
             xbins={"start": -4, "end": 6.25, "size": 0.25},
             hovertemplate="%{x} R: %{y} trades",
         )
-    figure.add_vline(x=0, line_width=1, line_dash="dot", line_color="#8a8f98")
+    figure.add_vline(x=0, line_width=1, line_dash="dot", line_color=SOFT)
     figure.update_layout(barmode="overlay", height=360, bargap=0.04)
-    figure.update_xaxes(title_text="R multiple, costs inside (ends collect the rest)")
+    figure.update_xaxes(title_text="R multiple, costs inside")
     figure.update_yaxes(title_text="trades")
     return figure
 
 
-def excursions(trades: pl.DataFrame) -> go.Figure:
-    """In-trade adverse against favourable excursion, in R, one point a trade, by exit; premature stops as crosses."""
+def excursions(trades: pl.DataFrame, opening: Collection[str]) -> go.Figure:
+    """In-trade adverse against favourable excursion, in R, one point a trade, by exit; premature stops as crosses.
+
+    opening: ids of the trades that a click opens in the browser of trades; the others are hollow.
+    """
     figure = go.Figure()
-    known = trades.filter(pl.col("stop_distance").is_not_null())
+    known = trades.filter(pl.col("stop_distance").is_not_null()).with_columns(opens=pl.col("id").is_in(list(opening)))
+    shut = pl.when("opens").then(pl.lit("")).otherwise(pl.lit("<br>earlier than the trades in the browser"))
     for reason, colour in REASONS.items():
         part = known.filter(pl.col("reason") == reason)
-        labels = part.select(
-            pl.format("{} {} · {} R", "symbol", pl.col("entry_ts").dt.to_string("%Y-%m-%d"), pl.col("r").round(2))
+        shape = pl.when(pl.col("premature")).then(pl.lit("x")).otherwise(pl.lit(SHAPES[reason]))
+        result = pl.col("r").map_elements(lambda r: f"{r:+.2f}".replace("-", "−"), pl.String)
+        points = part.select(
+            text=pl.format("{} {} · {} R{}", "symbol", pl.col("entry_ts").dt.to_string("%Y-%m-%d"), result, shut),
+            symbol=shape + pl.when("opens").then(pl.lit("")).otherwise(pl.lit("-open")),
+            id=pl.when("opens").then("id"),
         )
         figure.add_scatter(
             x=(part["mae"] / part["stop_distance"]).to_list(),
             y=(part["mfe"] / part["stop_distance"]).to_list(),
-            text=labels.to_series().to_list(),
-            customdata=part["id"].to_list(),
+            text=points["text"].to_list(),
+            customdata=points["id"].to_list(),
             meta="excursions",  # by which the page's script knows the plot
             mode="markers",
             name=reason,
-            marker={
-                "color": colour,
-                "size": 6,
-                "opacity": 0.7,
-                "symbol": ["x" if early else "circle" for early in part["premature"]],
-            },
+            marker={"color": colour, "size": 7, "opacity": 0.7, "symbol": points["symbol"].to_list()},
             hovertemplate="%{text}<br>MAE %{x:.2f} R, MFE %{y:.2f} R",
         )
     figure.update_layout(height=360)
@@ -126,16 +133,15 @@ def calibration(table: pl.DataFrame) -> go.Figure:
     """Forecast probability against observed share, per curve."""
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": "#8a8f98", "dash": "dot", "width": 1}, name="perfect"
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": SOFT, "dash": "dot", "width": 1}, name="perfect"
     )
-    shades = {"hit": "#d1495b", "reversal": "#b65a9b", "reach": "#1f9e77", "giveback": "#b08a00"}
     for (net, curve), part in table.group_by("net", "curve", maintain_order=True):
         figure.add_scatter(
             x=part["forecast"].to_list(),
             y=part["observed"].to_list(),
             mode="lines+markers",
             name=f"{net} net: {curve}",
-            line={"color": shades[str(curve)], "width": 1.6},
+            line={"color": CURVES[str(curve)], "width": 1.6},
             hovertemplate="forecast %{x:.3f}, observed %{y:.3f}",
         )
     figure.update_layout(height=360)
@@ -144,17 +150,18 @@ def calibration(table: pl.DataFrame) -> go.Figure:
     return figure
 
 
-def frontier(curves: pl.DataFrame) -> go.Figure:
-    """Stop-out rate, premature rate, expectancy and tail against the mean stop distance; the star is the product."""
+def frontier(curves: pl.DataFrame) -> dict[str, go.Figure]:
+    """Stop-out rate, premature rate, expectancy and tail against the mean stop distance: title → figure; the star
+    is the product as it is."""
     panels = {
         "stop_out_rate": ("stop-outs, %", 100.0),
         "premature_rate": ("premature stops, %", 100.0),
         "expectancy_bp": ("expectancy, bp of notional", 1.0),
         "cvar_bp": ("mean of worst 5 %, bp of notional", 1.0),
     }
-    titles = [title for title, _ in panels.values()]
-    figure = make_subplots(rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.14, horizontal_spacing=0.08)
-    for i, (metric, (_, scale)) in enumerate(panels.items()):
+    figures = {}
+    for metric, (title, scale) in panels.items():
+        figure = figures[title] = go.Figure()
         for (name,), part in curves.group_by("policy", maintain_order=True):
             policy = str(name)
             own = [policy == "product" and setting == OWN_STOP for setting in part["setting"]]
@@ -166,12 +173,48 @@ def frontier(curves: pl.DataFrame) -> go.Figure:
                 line={"color": COLOURS[policy], "width": 1.6},
                 marker_color=COLOURS[policy],
                 name=NAMES[policy],
-                legendgroup=policy,
-                showlegend=i == 0,
                 hovertemplate="stop %{x:.2f} %, %{y:.2f}",
-                row=i // 2 + 1,
-                col=i % 2 + 1,
             )
-    figure.update_xaxes(title_text="mean first stop distance, % of price", row=2)
-    figure.update_layout(height=640, margin_t=78, legend_y=1.07)
+        figure.update_xaxes(title_text="mean first stop distance, % of price")
+        figure.update_layout(height=300)
+    return figures
+
+
+def folds(table: pl.DataFrame) -> go.Figure:
+    """Expectancy of each fold of a walk-forward with its interval, beside that of the best static exit there.
+
+    table: fold, test_from, figure, value, low, high, baseline.
+    """
+    rows = table.filter(pl.col("figure") == "expectancy_bp").sort("fold")
+    x, names = rows["fold"].to_list(), rows["test_from"].dt.to_string("tested from %Y-%m-%d").to_list()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=x,
+        text=names,
+        y=rows["baseline"].to_list(),
+        mode="markers",
+        name="best static",
+        marker={"color": COLOURS["fixed_percent"], "size": 9, "symbol": "diamond"},
+        hovertemplate="%{text}: %{y:.1f} bp",
+    )
+    figure.add_scatter(
+        x=x,
+        text=names,
+        y=rows["value"].to_list(),
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": (rows["high"] - rows["value"]).to_list(),
+            "arrayminus": (rows["value"] - rows["low"]).to_list(),
+            "thickness": 1.4,
+        },
+        mode="markers",
+        name=NAMES["product"],
+        marker={"color": COLOURS["product"], "size": 9},
+        hovertemplate="%{text}: %{y:.1f} bp",
+    )
+    figure.add_hline(y=0, line_width=1, line_dash="dot", line_color=SOFT)
+    figure.update_layout(height=320)
+    figure.update_xaxes(title_text="fold", type="category")
+    figure.update_yaxes(title_text="expectancy, bp of notional")
     return figure

@@ -14,6 +14,8 @@ import polars as pl
 
 from pipelines.checks.finding import Finding, refusal
 from pipelines.checks.meanings import MEANINGS
+from pipelines.markup import heading
+from pipelines.page import look
 
 Span = tuple[dt.datetime, dt.datetime]
 SHOWN_ROWS = 20
@@ -27,7 +29,7 @@ def render(counts: Mapping[str, Mapping[str, int]], findings: list[Finding], spa
     by_symbol = {key: list(group) for key, group in groupby(sorted(findings, key=_place), key=_place)}
     everything = _joined(spans.values())
     return page.substitute(
-        style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
+        **look(),
         summary=_summary(findings, spans),
         refusal=_refusal(findings),
         tiles="".join(_tile(table, each) for table, each in counts.items()),
@@ -82,7 +84,7 @@ def _tile(table: str, counts: Mapping[str, int]) -> str:
 def _table(by_symbol: Mapping[tuple[int, str], list[Finding]]) -> str:
     body = []
     for (_, symbol), group in by_symbol.items():
-        body.append(f"<tr class=group><td colspan=6>{html.escape(symbol)}</td></tr>")
+        body.append(heading(html.escape(symbol), 6))
         for found in group:
             span = _span(found)
             first, last = ("–", "–") if span is None else (f"{each:%Y-%m-%d}" for each in span)

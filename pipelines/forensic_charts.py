@@ -6,13 +6,12 @@ import math
 
 import plotly.graph_objects as go
 import polars as pl
-from plotly.subplots import make_subplots
 
-from pipelines.charts import COLOURS, REASONS
+from pipelines.charts import COLOURS, REASONS, SOFT
 from pipelines.groups import WEEKDAYS
 from pipelines.scorecard import FEW
 
-SOFT = "#8a8f98"
+MOST_WRITTEN = 7  # columns of a heatmap whose cells have room for numbers
 REGIMES = ("calm", "normal", "wild", "unknown")  # of `find_regimes`, and what it does not know
 TITLES = {
     "stop_times": "first stop, × the product’s own",
@@ -65,13 +64,13 @@ def after_exit(trades: pl.DataFrame, bars: int) -> go.Figure:
     return figure
 
 
-def hits(trades: pl.DataFrame) -> go.Figure:
+def hits(trades: pl.DataFrame) -> dict[str, go.Figure]:
     """Share of stop-outs, share of targets and mean R, by regime and weekday; by hour too where bars have hours."""
     entry = pl.col("entry_ts").dt
     timed = trades.with_columns(pl.col("regime").fill_null("unknown"), weekday=entry.weekday() - 1, hour=entry.hour())
-    axes = [("weekday", [day[:3] for day in WEEKDAYS])]
+    axes = {"weekday": [day[:3] for day in WEEKDAYS]}
     if timed["hour"].n_unique() > 1:
-        axes.append(("hour", [str(hour) for hour in range(24)]))
+        axes["hour"] = [str(hour) for hour in range(24)]
     red, green = REASONS["stop"], REASONS["target"]
     both = [[0, _clear(red, 0.75)], [0.5, _clear(SOFT)], [1, _clear(green, 0.75)]]
     panels = {
@@ -80,97 +79,85 @@ def hits(trades: pl.DataFrame) -> go.Figure:
         "mean R": (pl.col("r").mean(), both, -1, 1, ".2f"),
     }
     regimes = [name for name in REGIMES if name in set(timed["regime"])]
-    titles = list(panels) + [""] * (3 * (len(axes) - 1))
-    figure = make_subplots(
-        rows=len(axes), cols=3, subplot_titles=titles, horizontal_spacing=0.05, vertical_spacing=0.13
-    )
-    for i, (axis, names) in enumerate(axes):
+    figures = {}
+    for axis, names in axes.items():
         used = sorted(timed[axis].unique().to_list())
-        for k, (title, (value, scale, low, high, form)) in enumerate(panels.items()):
+        labels = [names[at] for at in used]
+        for title, (value, scale, low, high, form) in panels.items():
             table = timed.group_by("regime", axis).agg(value=value, count=pl.len())
             cell = {(row["regime"], row[axis]): row for row in table.iter_rows(named=True)}
             z = [[cell.get((regime, at), {}).get("value") for at in used] for regime in regimes]
             n = [[cell.get((regime, at), {}).get("count", 0) for at in used] for regime in regimes]
+            figure = figures[f"{title}, by {axis}"] = go.Figure()
+            written = len(used) <= MOST_WRITTEN
             figure.add_heatmap(
                 z=z,
-                x=[names[at] for at in used],
+                x=labels,
                 y=regimes,
                 customdata=n,
                 colorscale=scale,
                 zmin=low,
                 zmax=high,
-                showscale=False,
+                showscale=not written,
+                colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
                 xgap=2,
                 ygap=2,
                 hovertemplate=f"%{{y}}, %{{x}}: %{{z:{form}}} ({title}), %{{customdata}} trades<extra></extra>",
-                row=i + 1,
-                col=k + 1,
             )
             # Annotations, since they follow the page's text colour.
-            for y, line in enumerate(z if len(used) <= 7 else []):
+            size = 12 if len(used) <= 5 else 10
+            for y, line in enumerate(z if written else []):
                 for x, shown in enumerate(line):
                     if shown is not None:
-                        text = f"{shown:{form}}<br><span style='font-size:10px'>n {n[y][x]}</span>"
-                        place = {"x": names[used[x]], "y": regimes[y], "showarrow": False}
-                        figure.add_annotation(text=text, **place, row=i + 1, col=k + 1)
-            if k:
-                figure.update_yaxes(showticklabels=False, row=i + 1, col=k + 1)
-    figure.update_xaxes(type="category", showgrid=False)
-    figure.update_yaxes(showgrid=False)
-    for i, (axis, _) in enumerate(axes):
-        figure.update_xaxes(title_text=f"{axis} of the entry (UTC)", row=i + 1, col=2)
-    figure.update_layout(height=110 + 230 * len(axes))
-    return figure
+                        text = f"{shown:{form}}".replace("-", "−")
+                        text += f"<br><span style='font-size:9px'>n {n[y][x]}</span>"
+                        figure.add_annotation(text=text, x=labels[x], y=regimes[y], showarrow=False, font_size=size)
+            figure.update_xaxes(type="category", showgrid=False, title_text=f"{axis} of the entry (UTC)")
+            figure.update_yaxes(showgrid=False)
+            figure.update_layout(height=110 + 62 * len(regimes), margin_t=12)
+    return figures
 
 
-def what_if(compared: pl.DataFrame) -> go.Figure:
+def what_if(compared: pl.DataFrame) -> dict[str, go.Figure]:
     """Paired difference to the product in bp, by the changed level, with intervals; before and on the test part."""
-    figure = make_subplots(
-        rows=1, cols=3, subplot_titles=list(TITLES.values()), shared_yaxes=True, horizontal_spacing=0.03
-    )
-    for k, kind in enumerate(TITLES):
+    shown = compared.filter(pl.col("kind").is_in(list(TITLES)))
+    low, high = (min([0.0, *shown["low_bp"].drop_nulls()]), max([0.0, *shown["high_bp"].drop_nulls()]))
+    margin = 0.05 * (high - low) or 1.0
+    figures = {}
+    for kind, title in TITLES.items():
+        figure = figures[title] = go.Figure()
         for part, (label, colour) in PARTS.items():
-            rows = compared.filter((pl.col("kind") == kind) & (pl.col("part") == part)).sort("value")
+            rows = shown.filter((pl.col("kind") == kind) & (pl.col("part") == part)).sort("value")
             figure.add_scatter(
                 x=[_level(value) for value in rows["value"]],
                 y=rows["difference_bp"].to_list(),
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": (rows["high_bp"] - rows["difference_bp"]).to_list(),
-                    "arrayminus": (rows["difference_bp"] - rows["low_bp"]).to_list(),
-                    "thickness": 1.2,
-                    "width": 3,
-                },
+                error_y=_interval(rows),
                 customdata=rows.select("changed", "trades", "mean_bp", "difference_r").rows(),
                 mode="lines+markers",
                 line={"color": colour, "width": 1.5},
                 name=label,
-                legendgroup=part,
-                showlegend=k == 0,
                 hovertemplate="%{x}: %{y:+.1f} bp (%{customdata[3]:+.3f} R) against the product<br>mean "
                 "%{customdata[2]:.1f} bp; %{customdata[0]} of %{customdata[1]} trades changed",
-                row=1,
-                col=k + 1,
             )
-        figure.add_hline(y=0, line_width=1, line_dash="dot", line_color=SOFT, row=1, col=k + 1)
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(title_text="difference to the product, bp", col=1)
-    figure.update_layout(height=380, margin_t=78, legend_y=1.12)
-    return figure
+        figure.add_hline(y=0, line_width=1, line_dash="dot", line_color=SOFT)
+        figure.update_xaxes(type="category", title_text=title)
+        # One scale for all panels, so that they compare.
+        figure.update_yaxes(title_text="difference to the product, bp", range=[low - margin, high + margin])
+        figure.update_layout(height=330)
+    return figures
 
 
-def waterfall(steps: pl.DataFrame, compared: pl.DataFrame) -> go.Figure:
+def waterfall(steps: pl.DataFrame, compared: pl.DataFrame) -> dict[str, go.Figure]:
     """Mean distance of the first levels after each step; and what leaving a step out changes, with intervals."""
-    titles = ["first stop, bp from the fill", "first target, bp from the fill", "the trades without the step"]
-    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.11)
-    for k, level in enumerate(("stop", "target")):
+    figures = {}
+    for level in ("stop", "target"):
         rows = steps.filter(pl.col("level") == level)
+        figure = figures[f"first {level}, bp from the fill"] = go.Figure()
         figure.add_waterfall(
             x=[*rows["step"], "in force"],
             y=[*rows["change_bp"], 0.0],
             measure=["relative"] * rows.height + ["total"],
-            text=[f"{round(value):+d}" for value in rows["change_bp"]] + [f"{rows['distance_bp'][-1]:.0f}"],
+            text=[*(_step(value) for value in rows["change_bp"]), f"{rows['distance_bp'][-1]:.0f}"],
             textposition="outside",
             cliponaxis=False,
             customdata=[*rows.select("moved", "later_moves").rows(), (None, None)],
@@ -181,40 +168,48 @@ def waterfall(steps: pl.DataFrame, compared: pl.DataFrame) -> go.Figure:
             hovertemplate="%{x}: %{y:.1f} bp<br>moved the first level in %{customdata[0]:.0%} of trades, gave most to "
             "%{customdata[1]} later moves<extra></extra>",
             showlegend=False,
-            row=1,
-            col=k + 1,
         )
+        figure.update_xaxes(title_text="step")
+        figure.update_yaxes(title_text=f"distance of the {level}, bp")
+    figure = figures["the trades without the step"] = go.Figure()
     for part, (label, colour) in PARTS.items():
         rows = compared.filter((pl.col("kind") == "without") & (pl.col("part") == part))
         figure.add_scatter(
             x=rows["difference_bp"].to_list(),
             y=rows["step"].to_list(),
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (rows["high_bp"] - rows["difference_bp"]).to_list(),
-                "arrayminus": (rows["difference_bp"] - rows["low_bp"]).to_list(),
-                "thickness": 1.2,
-            },
+            error_x=_interval(rows),
             customdata=rows.select("changed", "trades").rows(),
             mode="markers",
             marker={"color": colour, "size": 8},
             name=label,
             hovertemplate="without %{y}: %{x:+.1f} bp, %{customdata[0]} of %{customdata[1]} trades changed",
-            row=1,
-            col=3,
         )
-    figure.add_vline(x=0, line_width=1, line_dash="dot", line_color=SOFT, row=1, col=3)
-    figure.update_yaxes(autorange="reversed", row=1, col=3)
-    figure.update_xaxes(title_text="difference to the product, bp", row=1, col=3)
-    for k in (1, 2):
-        figure.update_xaxes(title_text="step", row=1, col=k)
-    figure.update_layout(height=380, margin_t=78, legend_y=1.12, legend_x=0.7)
-    return figure
+    figure.add_vline(x=0, line_width=1, line_dash="dot", line_color=SOFT)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title_text="difference to the product, bp")
+    for each in figures.values():
+        each.update_layout(height=330)
+    return figures
+
+
+def _interval(rows: pl.DataFrame) -> dict[str, object]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (rows["high_bp"] - rows["difference_bp"]).to_list(),
+        "arrayminus": (rows["difference_bp"] - rows["low_bp"]).to_list(),
+        "thickness": 1.2,
+        "width": 3,
+    }
 
 
 def _level(value: float) -> str:
     return f"{value:g}" if math.isfinite(value) else "none"
+
+
+def _step(value: float) -> str:
+    whole = round(value)
+    return f"{whole:+d}".replace("-", "−") if whole else "0"
 
 
 def _clear(colour: str, alpha: float = 0.05) -> str:

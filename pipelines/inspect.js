@@ -9,11 +9,22 @@
   const away = { rangemode: "fixed", range: [1e200, 2e200] };
   Plotly.relayout(plot, { "xaxis.rangeslider.yaxis2": away, "xaxis.rangeslider.yaxis3": away });
 
+  // As many dates as have room; on a phone the legend needs height of its own, and the profile has no room for its title.
+  const fit = () => {
+    const wide = plot.clientWidth > 700, height = wide ? 820 : 1000;
+    plot.parentElement.style.height = height + "px";
+    Plotly.relayout(plot, { height, "xaxis.nticks": Math.max(2, Math.floor(plot.clientWidth / 130)),
+                            "xaxis2.title.text": wide ? "volume at price" : "" });
+  };
+  fit();
+  addEventListener("resize", fit);
+
   const choose = (name) => {
     chooser.value = name;
-    const y = decode(data.values[name]), yaxis3 = { ...plot.layout.yaxis3, title: { text: name }, autorange: true };
+    const y = decode(data.values[name]), yaxis3 = { ...plot.layout.yaxis3, autorange: true };
+    const annotations = [{ ...plot.layout.annotations[0], text: name }];
     // Not restyle, which forgets that the axis is one of places and not of dates.
-    Plotly.react(plot, plot.data.map((trace, i) => (i === pane ? { ...trace, y, name } : trace)), { ...plot.layout, yaxis3 });
+    Plotly.react(plot, plot.data.map((trace, i) => (i === pane ? { ...trace, y, name } : trace)), { ...plot.layout, yaxis3, annotations });
     for (const row of body.rows) row.classList.toggle("chosen", row.dataset.name === name);
     document.getElementById("years-title").textContent = name + " by year";
     const years = document.querySelector("#years tbody");

@@ -73,10 +73,13 @@ def _layout(figure: go.Figure, x: list[str], shown: pl.DataFrame, feature: str) 
     low, high = shown["low"].min(), shown["high"].max()
     margin = 0.04 * (high - low)  # type: ignore[operator]
     reach = [-0.5, shown.height - 0.5]
+    # Above its pane, since beside it a long name runs into the pane above.
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0.27, "xanchor": "left", "yanchor": "bottom"}
     figure.update_layout(
         height=820,
         hovermode="x unified",
         hoversubplots="axis",
+        annotations=[{"text": feature, "showarrow": False, **place}],
         dragmode="pan",
         margin_t=84,
         legend={"y": 1.01, "groupclick": "togglegroup", "traceorder": "normal"},
@@ -103,7 +106,7 @@ def _layout(figure: go.Figure, x: list[str], shown: pl.DataFrame, feature: str) 
         },
         yaxis={"domain": [0.42, 1.0], "range": [low - margin, high + margin], "title_text": "price", **spike},  # type: ignore[operator]
         yaxis2={"domain": [0.30, 0.40], "title_text": "volume", "nticks": 3, "tickformat": ".2s"},
-        yaxis3={"domain": [0.0, 0.27], "title_text": feature, "zeroline": True, "nticks": 6, **spike},
+        yaxis3={"domain": [0.0, 0.27], "zeroline": True, "nticks": 6, **spike},
         xaxis2={
             "domain": [1.0 - PROFILE_WIDTH, 1.0],
             "anchor": "y",

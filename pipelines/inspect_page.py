@@ -19,7 +19,7 @@ from features.families import FeatureParams
 from pipelines.feature_statistics import BLOCK_HORIZONS, LABELS, threshold
 from pipelines.inspect_chart import chart
 from pipelines.overlays import Span
-from pipelines.report import look, plot
+from pipelines.page import look, plot
 
 YEAR_COLUMNS = ("year", "training", "rows", "missing", "mean", "sd", "p1", "p50", "p99", "ks")
 HEADINGS = {

@@ -10,3 +10,9 @@
   };
   theme();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
+
+  // A table that is wider than its box says so.
+  const sized = new ResizeObserver((entries) => requestAnimationFrame(() => {
+    for (const { target } of entries) target.classList.toggle("scrolls", target.scrollWidth > target.clientWidth + 1);
+  }));
+  for (const box of document.querySelectorAll(".wide")) sized.observe(box);

@@ -6,13 +6,13 @@ import html
 from pathlib import Path
 from string import Template
 
-import plotly.graph_objects as go
 import polars as pl
 from plotly.offline import get_plotlyjs
 
 from pipelines import charts, report_account, report_trades
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
+from pipelines.page import look, panels, plot
 from pipelines.report_skills import skills
 from pipelines.report_tables import (
     distance_table,
@@ -30,7 +30,6 @@ from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 from pipelines.scorecard import FEW
 
 HEADLINE = ("expectancy_r", "premature_rate", "profit_capture", "win_rate_impact")
-LOOK = {"style": "page.css", "theme": "page.js"}
 
 
 def render(report: Outcome) -> str:
@@ -40,6 +39,8 @@ def render(report: Outcome) -> str:
     product = trades.filter(pl.col("policy") == "product")
     begin, end = product.select(pl.col("entry_ts").min(), pl.col("exit_ts").max()).row(0)
     chosen = ", ".join(f"{NAMES[name]} {setting.describe()}" for name, setting in facts.chosen.items())
+    examined = report.examination
+    opening = report_trades.browsable(examined.trades)["id"].to_list() if examined else product["id"].to_list()
     return page.substitute(
         **look(),
         plotly=get_plotlyjs(),
@@ -63,7 +64,7 @@ def render(report: Outcome) -> str:
         worst=worst_case(report),
         equity=plot(charts.equity(report.equity)),
         account=report_account.render(report.account, plot) if report.account else "",
-        frontier=plot(charts.frontier(report.curves)),
+        frontier=panels(charts.frontier(report.curves)),
         gaps=gap_table(report.gaps),
         distances=distance_table(report.gaps),
         groups_note=f"Each group has its own interval ({100 * facts.confidence:g} %); a verdict holds for all groups "
@@ -73,38 +74,11 @@ def render(report: Outcome) -> str:
         selection=selection(report.selection),
         histogram=plot(charts.r_histogram(trades, facts.best_static)),
         exits=plot(charts.exits(trades)),
-        excursions=plot(charts.excursions(product)),
+        excursions=plot(charts.excursions(product, opening)),
         calibration=plot(charts.calibration(report.calibration)),
         skills=skills(report.skills),
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),
-        examination=report_trades.render(report.examination, facts.confidence, plot) if report.examination else "",
+        examination=report_trades.render(examined, facts.confidence) if examined else "",
     )
-
-
-def look() -> dict[str, str]:
-    """What all pages share: `style`, and `theme`, the script that gives the plots the page's colours."""
-    return {key: Path(__file__).with_name(name).read_text("utf-8") for key, name in LOOK.items()}
-
-
-def plot(figure: go.Figure) -> str:
-    """A figure as a piece of the page."""
-    figure.layout.margin.t = figure.layout.margin.t or 46
-    figure.layout.legend.y = figure.layout.legend.y or 1.02
-    figure.update_layout(
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif", "size": 12},
-        margin={"l": 58, "r": 16, "b": 46},
-        legend={"orientation": "h", "x": 0, "yanchor": "bottom", "title_text": ""},
-    )
-    figure.update_annotations(font_size=12.5)
-    options = {"displayModeBar": False, "responsive": True}  # drag to zoom, double click to return
-    # Fixed ids, so that equal results give an equal page.
-    return str(figure.to_html(full_html=False, include_plotlyjs=False, config=options, div_id=_identity(figure)))
-
-
-def _identity(figure: go.Figure) -> str:
-    titles = [axis.title.text or "" for axis in (*figure.select_xaxes(), *figure.select_yaxes())]
-    return "plot-" + "".join(c for c in " ".join(titles).lower().replace(" ", "-") if c.isalnum() or c == "-")[:80]

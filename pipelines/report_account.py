@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from pipelines import charts
 from pipelines.account import Account
 from pipelines.charts import NAMES
-from pipelines.report_tables import cells, number, table
+from pipelines.markup import cells, number, table
 
 
 def render(account: Account, plot: Callable[[go.Figure], str]) -> str:

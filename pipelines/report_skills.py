@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.report_tables import cells, mark, number, span, table
+from pipelines.markup import cells, mark, number, span, table
 from pipelines.scorecard import comparison
 
 NETS = ("stop", "exit")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from pipelines.charts import NAMES
 from pipelines.frontier_replays import OWN_STOP
+from pipelines.markup import cells, heading, mark, number, span, table
 from pipelines.outcome import Outcome
 from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 
@@ -44,25 +45,6 @@ SHORT = {
 }
 
 
-def number(value: float | None, unit: str, signed: bool = False) -> str:
-    """A value with its unit; figures of unit % are fractions, their differences are points."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    digits = {"%": 2 if abs(value) < 0.0995 else 1, "R": 2, "bp": 1, "bars": 1}.get(unit, 2)
-    shown = 100 * value if unit == "%" else value
-    sign = "+" if signed else ""
-    text = f"{shown:{sign}.{digits}f}".replace("-", "−")
-    return text + {"%": " pt" if signed else " %", "R": " R", "bp": " bp", "bars": ""}.get(unit, "")
-
-
-def span(low: float | None, high: float | None, unit: str) -> str:
-    """An interval without its unit."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return ""
-    strip = str.maketrans("", "", " %ptRb")
-    return f"{number(low, unit).translate(strip)} to {number(high, unit).translate(strip)}"
-
-
 def goal(target: float | None, unit: str, better: str) -> str:
     """A target as `< 20 %`."""
     if target is None:
@@ -85,7 +67,7 @@ def scorecard(rows: pl.DataFrame) -> str:
     body = []
     for row in rows.iter_rows(named=True):
         if row["figure"] in GROUPS:
-            body.append(f"<tr class=group><td colspan=9>{GROUPS[row['figure']]}</td></tr>")
+            body.append(heading(GROUPS[row["figure"]], 9))
         r = _Row(row)
         texts = [
             r.label,
@@ -206,7 +188,7 @@ def groups(figures: pl.DataFrame) -> str:
     before = ""
     for (dimension, _, name), rows in figures.group_by("dimension", "group", "name", maintain_order=True):
         if dimension != before:
-            body.append(f"<tr class=group><td colspan=9>{GROUP_HEADS[str(dimension)]}</td></tr>")
+            body.append(heading(GROUP_HEADS[str(dimension)], 9))
             before = str(dimension)
         of = {row["figure"]: _Row(row) for row in rows.iter_rows(named=True)}
         r, bp = of["expectancy_r"], of["expectancy_bp"]
@@ -280,24 +262,7 @@ def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 1
     return table(heads, body)
 
 
-def mark(verdict: str, text: str | None = None) -> str:
-    """A verdict in its colour."""
-    kind = {"met": "good", "better": "good", "not met": "bad", "worse": "bad", "null": "null"}.get(verdict)
-    return f"<span class={kind}>{text or verdict}</span>" if kind else ""
-
-
 def pick(rows: pl.DataFrame, figures: Sequence[str]) -> list[dict[str, Any]]:
     """The named figures' rows, in that order."""
     by_name = {row["figure"]: row for row in rows.iter_rows(named=True)}
     return [by_name[name] for name in figures]
-
-
-def cells(texts: Iterable[str]) -> str:
-    """One row of a table."""
-    return "<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>"
-
-
-def table(heads: Sequence[str], body: Sequence[str]) -> str:
-    """Rows below their heads."""
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Callable
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import polars as pl
 from numpy.typing import NDArray
 
 from pipelines import forensic_charts
+from pipelines.charts import COLOURS, REASONS
 from pipelines.examination import Examination
-from pipelines.report_tables import cells, mark, number, span, table
+from pipelines.markup import cells, mark, number, span, table
+from pipelines.page import panels, plot
 from pipelines.scorecard import FEW
 from pipelines.waterfall import STEPS
 
@@ -37,8 +37,8 @@ HEADS = {
 }
 
 
-def render(examination: Examination, confidence: float, plot: Callable[[go.Figure], str]) -> str:
-    """This part of the page; `plot` makes a figure a piece of it."""
+def render(examination: Examination, confidence: float) -> str:
+    """This part of the page."""
     trades, params = examination.trades, examination.params
     stops = trades.filter(pl.col("reason") == "stop")
     back = int((stops["recovery"] >= 0).sum())
@@ -50,31 +50,39 @@ def render(examination: Examination, confidence: float, plot: Callable[[go.Figur
         f"best price of the horizon less the result. Of {stops.height} stop-outs {back} came back to the entry within "
         f"the horizon, {int(stops['premature'].sum())} were premature (stopped at or below +0R, then +1R), and "
         f"{int(stops['noise'].sum())} noise: premature, and the price went less than {params.noise_atr:g} ATR beyond.",
-        means=_means(examination),
+        means=_means(examination, confidence),
         after=plot(forensic_charts.after_exit(trades, after)),
         hits_note="By the time of the entry and the volatility at the signal: thirds of the symbol’s own GARCH "
         "volatility on the training part. Cells of few trades differ by chance; n counts them.",
-        hits=plot(forensic_charts.hits(trades)),
+        hits=panels(forensic_charts.hits(trades)),
         what_if_note="The engine’s replay with one change on the same entries; the unit R and all other decisions "
         "stay. A first stop is held to the limit per trade; a fixed target never moves. Intervals are of the paired "
         "difference to the product. A value is chosen on the entries between the training and the test part (where the "
         "nets were stopped and calibrated) and judged on the test part alone; each of the lines shows one part. "
         f"A verdict needs {FEW} changed trades and an interval on one side of zero, else it is null.",
-        what_if=plot(forensic_charts.what_if(examination.options)),
+        what_if=panels(forensic_charts.what_if(examination.options)),
         suggestions=_suggestions(examination.suggested),
-        steps_note="Left: what each step adds to the distance of the first levels, mean over the test trades. Right: "
-        "the whole replay with the step left out (without ml_stop or ml_target the deterministic rule stands in for "
-        "the net); right of zero, the trades would have earned more without it. The final validation holds the risk "
-        "limits and cannot be left out: of it only the change in the level is shown.",
-        waterfall=plot(forensic_charts.waterfall(examination.steps, examination.options)),
+        steps_note="What each step adds to the distance of the first stop and of the first target, mean over the test "
+        "trades; last, the whole replay with the step left out (without ml_stop or ml_target the deterministic rule "
+        "stands in for the net); right of zero, the trades would have earned more without it. The final validation "
+        "holds the risk limits and cannot be left out: of it only the change in the level is shown.",
+        waterfall=panels(forensic_charts.waterfall(examination.steps, examination.options)),
         browser_note=html.escape(_browser_note(trades)),
         data=_data(examination),
         script=Path(__file__).with_name("trades.js").read_text(encoding="utf-8"),
     )
 
 
+def browsable(trades: pl.DataFrame) -> pl.DataFrame:
+    """The latest trades, which the browser holds. trades: in time order."""
+    return trades.tail(MOST_TRADES)
+
+
 def _browser_note(trades: pl.DataFrame) -> str:
-    cut = f" The latest {MOST_TRADES:,} of {trades.height:,} trades." if trades.height > MOST_TRADES else ""
+    cut = ""
+    if trades.height > MOST_TRADES:
+        cut = f" Here are the latest {MOST_TRADES:,} of {trades.height:,} trades: the page would be too heavy with "
+        cut += "all. Hollow points of the scatter are earlier ones, which do not open."
     return (
         "Click a row (then the arrow keys work), a heading to sort, or a point of the scatter of excursions. Shaded: "
         "the trade; below it the result at each close and the excursions so far, in R; the levels are those in force. "
@@ -82,7 +90,7 @@ def _browser_note(trades: pl.DataFrame) -> str:
     )
 
 
-def _means(examination: Examination) -> str:
+def _means(examination: Examination, confidence: float) -> str:
     found = {(row["reason"], row["figure"]): row for row in examination.means.iter_rows(named=True)}
     reasons, names = (list(dict.fromkeys(key)) for key in zip(*found, strict=True))
     body = []
@@ -93,12 +101,14 @@ def _means(examination: Examination) -> str:
             if row is None:
                 line += ["–", ""]
                 continue
-            interval = span(row["low"], row["high"], unit) if row["trades"] >= FEW else f"{row['trades']} trades"
+            interval = span(row["low"], row["high"], unit) if row["trades"] >= FEW else f"too few ({row['trades']})"
             line += [number(row["value"], unit), f"<span class=range>{interval}</span>"]
         body.append(cells(line))
     counts = {reason: found[reason, "r"]["trades"] for reason in reasons}
-    heads = [text for reason in reasons for text in (str(reason), f"{counts[reason]:,} trades")]
-    return table(["figure", *heads], body)
+    heads = ["figure"]
+    for reason in reasons:
+        heads += [f"{reason} exits", f"{100 * confidence:g} % interval<br>({counts[reason]:,} trades)"]
+    return table(heads, body)
 
 
 def _suggestions(suggested: pl.DataFrame) -> str:
@@ -118,7 +128,7 @@ def _suggestions(suggested: pl.DataFrame) -> str:
 
 def _data(examination: Examination) -> str:
     """What the browser's script needs: the trades, and bars around them as base64 columns."""
-    trades = examination.trades.tail(MOST_TRADES)
+    trades = browsable(examination.trades)
     reach = max(examination.params.after_bars[-1], examination.horizon_bars)
     rows, needed = [], {symbol: np.zeros(len(bars.ts), bool) for symbol, bars in examination.bars.items()}
     for trade in trades.iter_rows(named=True):
@@ -145,6 +155,7 @@ def _data(examination: Examination) -> str:
         "bars": bars,
         "after": examination.params.after_bars,
         "steps": STEPS,
+        "colours": {**REASONS, "entry": COLOURS["product"]},
         "daily": len(seconds) == 1,
     }
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")

@@ -72,7 +72,7 @@
     byId("trade-count").textContent = shown.length ? `${shown.length} of ${trades.length} trades, mean ${r(mean)} R` : "no such trade";
   };
 
-  const colour = { stop: "#d1495b", target: "#1f9e77", time: "#8a8f98", entry: "#0a84c6" };
+  const colour = data.colours;
   // The level in force at each bar from the entry to the exit, as a line of steps.
   const path = (trade, kind, x) => {
     const xs = [], ys = [];
@@ -105,7 +105,7 @@
     const below = { yaxis: "y2", line: { width: 1.6 } };
     const traces = [
       { type: "candlestick", x: labels, open: part("open"), high: part("high"), low: part("low"), close: part("close"), name: "price",
-        increasing: { line: { color: "#1f9e77", width: 1 } }, decreasing: { line: { color: "#d1495b", width: 1 } }, opacity: 0.75, showlegend: false },
+        increasing: { line: { color: colour.target, width: 1 } }, decreasing: { line: { color: colour.stop, width: 1 } }, opacity: 0.75, showlegend: false },
       line(path(trade, "stop", x), "stop", colour.stop),
       line(path(trade, "target", x), "target", colour.target, "dash"),
       mark(trade.entry, trade.fill, "entry", colour.entry, trade.side > 0 ? "triangle-up" : "triangle-down"),
@@ -126,7 +126,7 @@
       font: { family: "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif", size: 12, color: get("--ink") },
       hoverlabel: { bgcolor: get("--card"), font: { color: get("--ink") } }, hovermode: "closest", dragmode: "pan",
       legend: { orientation: "h", x: 0, y: 1.0, yanchor: "bottom", font: { size: 11 } },
-      xaxis: { ...axis, type: "category", categoryorder: "array", categoryarray: labels, nticks: 6, tickangle: 0, rangeslider: { visible: false }, anchor: "y2" },
+      xaxis: { ...axis, type: "category", categoryorder: "array", categoryarray: labels, nticks: Math.min(6, Math.floor(byId("trade-plot").clientWidth / (data.daily ? 100 : 150))), tickangle: 0, rangeslider: { visible: false }, anchor: "y2" },
       yaxis: { ...axis, domain: [0.36, 1], range: [bottom - margin, top + margin], title: { text: "price" } },
       yaxis2: { ...axis, domain: [0, 0.3], title: { text: "R" }, zeroline: true },
       shapes: [
@@ -165,8 +165,6 @@
   };
 
   const choose = (id, scroll) => {
-    const trade = trades.find((each) => each.id === id);
-    if (!trade) return;
     chosen = id;
     for (const row of body.rows) {
       row.classList.toggle("chosen", row.dataset.id === id);
@@ -175,7 +173,7 @@
         frame.scrollTop = row.offsetTop - frame.clientHeight / 2;
       }
     }
-    draw(trade);
+    draw(trades.find((each) => each.id === id));
   };
   body.addEventListener("click", (event) => choose(event.target.closest("tr").dataset.id));
   body.addEventListener("keydown", (event) => {
@@ -194,7 +192,7 @@
   for (const plot of document.querySelectorAll(".js-plotly-plot"))
     if (plot.data.some((trace) => trace.meta === "excursions"))
       plot.on("plotly_click", ({ points }) => {
-        if (!points[0].customdata) return;
+        if (!points[0].customdata) return;  // hollow: its hover and the note say why
         for (const name of ["symbol", "reason", "kind"]) byId("of-" + name).value = "";
         list();
         choose(points[0].customdata, true);

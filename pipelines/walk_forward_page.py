@@ -11,8 +11,9 @@ from plotly.offline import get_plotlyjs
 
 from pipelines import charts
 from pipelines.folds import Fold
-from pipelines.report import look, plot
-from pipelines.report_tables import cells, groups, mark, number, scorecard, span, table
+from pipelines.markup import cells, mark, number, span, table
+from pipelines.page import look, plot
+from pipelines.report_tables import groups, scorecard
 
 SEEN = (
     "But parameters were chosen on bars that the first of these test parts hold: begin later, or read those with care."
@@ -49,6 +50,7 @@ def render(
         f"{plan[-1].end - dt.timedelta(days=1):%B %Y} in turn; {max(rows['trades'].to_list()):,} trades, none of "
         f"bars that their nets had seen.{' ' + SEEN if plan[0].cut.calibration_until < chosen_until else ''}",
         confidence=f"{100 * confidence:g}",
+        by_fold=plot(charts.folds(folds)),
         folds=fold_rows(folds),
         dispersion=dispersion_rows(spread),
         scorecard=scorecard(rows),

@@ -6,7 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from browser import needs_browser, visit
 from check_cases import MARK, NOW, START, hours, put, series
+from page_reading import LOOK
 from pipelines.check import check_folder, main
 from pipelines.check_report import render
 from pipelines.checks.bars import check_bars
@@ -132,6 +134,28 @@ def test_the_page_names_every_finding_and_asks_for_nothing_from_elsewhere(tmp_pa
     assert "<b>&" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "Nothing was found" in render(checked.counts, [], checked.spans)
+
+
+LINES = """
+const told = look();
+const drawn = (selector) => [...document.querySelectorAll(selector)].map((each) => box(each));
+told.lines = drawn(".line svg").map(({ width }) => width);
+told.ends = drawn(".ends i").map(({ height }) => height);
+tell(told);
+"""
+
+
+@needs_browser
+def test_the_page_on_a_phone(tmp_path: Path) -> None:
+    dirty(tmp_path)
+    checked = check_folder(tmp_path, tmp_path / "checked", MARK, NOW)
+    page = render(checked.counts, checked.findings, checked.spans)
+    seen = visit(page, LOOK + f"setTimeout(() => {{ {LINES} }}, 600);", tmp_path, width=390)
+    assert seen["across"] <= seen["width"] == 390
+    assert len(seen["lines"]) == len(checked.findings)
+    assert min(seen["lines"]) > 250  # a finding's places in time have the width of the page
+    assert max(seen["ends"]) < 24  # dates on one line
+    assert seen["tables"][0]["hinted"]
 
 
 def test_every_finding_has_a_meaning() -> None:

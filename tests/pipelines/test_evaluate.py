@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import talib
 
+from handmade_report import SKILLS, TRIALS
 from inference.replay import Bars, Costs, Entries, Mode
 from pipelines import summary
 from pipelines.baselines import (
@@ -31,10 +32,8 @@ from pipelines.frontier import curves, gaps
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
-from pipelines.report_skills import skill_table
 from pipelines.results import closed, draws, equity_curves, write_results
 from pipelines.scorecard import mark_ambiguous
-from pipelines.selection import Trials
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
 from pipelines.terms import Terms
@@ -47,18 +46,6 @@ GRIDS = BaselineParams(
 )
 H = 5
 MODES: tuple[Mode, ...] = ("pessimistic", "adaptive")
-TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
-
-SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
-SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
-SKILLS = skill_table(
-    {
-        "stop": {
-            "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}},
-            "seeds": {"count": 5, "skill": {"atr": SPREAD}},
-        }
-    }
-)
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +256,18 @@ def test_equity_ends_at_the_sum_of_profits(trades: pl.DataFrame) -> None:
     mine = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
     assert curves["product"][-1] == pytest.approx(50 * (mine["pnl"] / mine["entry_price"]).sum(), abs=1e-5)
     assert mean_profit(mine) * mine.height * 50 == pytest.approx(curves["product"][-1], abs=1e-5)
+
+
+def test_equity_moves_when_a_trade_ends() -> None:
+    """Two trades begin on one day; the first ends two days later, the second a day after that."""
+    day = [dt.datetime(2020, 1, n, tzinfo=dt.UTC) for n in (1, 3, 4)]
+    rows = {"mode": ["pessimistic"] * 2, "entry_ts": [day[0]] * 2, "exit_ts": day[1:]}
+    rows |= {"pnl": [2.0, -6.0], "entry_price": [100.0, 200.0]}
+    frames = [pl.DataFrame({"policy": [name] * 2, **rows}) for name in POLICIES]
+    other = frames[0].with_columns(mode=pl.lit("adaptive"), pnl=pl.lit(99.0))
+    curves = equity_curves(pl.concat([*frames, other]), 0.5)
+    assert curves["ts"].to_list() == day[1:]
+    assert curves["product"].to_list() == pytest.approx([1.0, -0.5])
 
 
 def test_the_files_of_an_evaluation(

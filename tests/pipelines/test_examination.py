@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from inference.replay import ledger_engine
 from pipelines import charts, forensic_charts, report_trades
 from pipelines.baselines import to_frame
 from pipelines.examination import Examination, by_reason
-from pipelines.report import look, plot
+from pipelines.page import look, plot
 from pipelines.waterfall import step_table
 
 
@@ -107,14 +108,13 @@ def test_the_files_are_the_same_each_time(examination: Examination, tmp_path: Pa
 
 
 def test_hits_by_weekday_and_hour_are_shares(examination: Examination) -> None:
-    daily = forensic_charts.hits(examination.trades)
-    assert len(daily.data) == 3
+    assert len(forensic_charts.hits(examination.trades)) == 3
     hours = pl.int_range(pl.len()) % 5
     trades = examination.trades.with_columns(pl.col("entry_ts") + pl.duration(hours=hours))
-    figure = forensic_charts.hits(trades)
-    assert len(figure.data) == 6
-    stops, by_hour = figure.data[0], figure.data[3]
-    assert list(stops.y) == list(by_hour.y) == ["calm", "wild", "unknown"]
+    figures = forensic_charts.hits(trades)
+    assert len(figures) == 6
+    ((by_hour,), (by_day,)) = (figures[f"stop-outs, %, by {axis}"].data for axis in ("hour", "weekday"))
+    assert list(by_day.y) == list(by_hour.y) == ["calm", "wild", "unknown"]
     assert list(by_hour.x) == ["0", "1", "2", "3", "4"]
     for regime, line, counted in zip(("calm", "wild", None), by_hour.z, by_hour.customdata, strict=True):
         for hour, share, count in zip(range(5), line, counted, strict=True):
@@ -128,15 +128,47 @@ def test_without_earlier_entries_nothing_is_suggested(tmp_path: Path) -> None:
     found = make_examination(tmp_path, earlier=[])
     assert found.suggested.is_empty()
     assert set(found.options["part"]) == {"test"}
-    assert "Trade by trade" in report_trades.render(found, 0.9, plot)
+    assert "Trade by trade" in report_trades.render(found, 0.9)
     found.write(tmp_path / "files")
+
+
+def test_intervals_are_headed_as_intervals(examination: Examination) -> None:
+    part = report_trades.render(examination, 0.9)
+    head, first = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", part)[:2])
+    stops = examination.trades.filter(pl.col("reason") == "stop").height
+    assert head[:5] == [
+        "figure",
+        "all exits",
+        "90 % interval<br>(40 trades)",
+        "stop exits",
+        f"90 % interval<br>({stops} trades)",
+    ]
+    assert examination.trades.height == 40
+    assert len(first) == len(head)
+    target = examination.trades.filter(pl.col("reason") == "target").height
+    assert first[head.index("target exits") + 1] == f"<span class=range>too few ({target})</span>"
+
+
+def test_trades_that_the_browser_does_not_hold_are_told_of(
+    examination: Examination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = report_trades.render(examination, 0.9)
+    assert "do not open" not in whole
+    monkeypatch.setattr(report_trades, "MOST_TRADES", 30)
+    kept = report_trades.browsable(examination.trades)["id"].to_list()
+    assert kept == examination.trades["id"].to_list()[10:]
+    part = report_trades.render(examination, 0.9)
+    assert "the latest 30 of 40 trades" in part
+    assert "Hollow points of the scatter are earlier ones, which do not open." in part
+    data = json.loads(re.search(r'id="trade-data" type="application/json">(.*?)</script>', part, re.S)[1])  # type: ignore[index]
+    assert [row[0] for row in data["trades"]] == kept
 
 
 @pytest.fixture(scope="module")
 def page(examination: Examination) -> str:
-    part = report_trades.render(examination, 0.9, plot)
+    part = report_trades.render(examination, 0.9)
     style, theme = look().values()
-    scatter = plot(charts.excursions(examination.trades))
+    scatter = plot(charts.excursions(examination.trades, examination.trades["id"]))
     return (
         f"<!doctype html><html><head><meta charset=utf-8><style>{style}</style><script>{get_plotlyjs()}</script></head>"
         f"<body><main>{scatter}{part}</main><script>{theme}</script></body></html>"
@@ -146,14 +178,12 @@ def page(examination: Examination) -> str:
 def test_the_part_stands_alone_and_its_plots_have_their_own_places(page: str) -> None:
     assert re.search(r'<(script|link|img)[^>]+(src|href)="?http', page) is None
     ids = re.findall(r'<div id="(plot-[^"]*)"', page)
-    assert len(ids) == len(set(ids)) == 5
+    assert len(ids) == len(set(ids)) == 11
     assert "$" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
 
 
 # What a reader does, and what is then to be seen, told by the page itself.
 VISIT = """
-<script>
-addEventListener("error", (event) => document.body.append("FAILED " + event.message));
 const seen = {}, by = (id) => document.getElementById(id);
 const rows = () => [...document.querySelectorAll("#trades tbody tr")];
 const texts = (selector) => [...document.querySelectorAll(selector)].map((each) => each.textContent);
@@ -191,11 +221,8 @@ const scatter = plots.find((plot) => plot.data.some((trace) => trace.meta === "e
 const wanted = scatter.data[0].customdata[2];
 scatter.emit("plotly_click", { points: [{ customdata: wanted }] });
 seen.clicked = [wanted, chart().id];
-const told = document.createElement("pre");
-told.id = "told";
-told.textContent = JSON.stringify(seen);
-document.body.append(told);
-</script></body>"""
+tell(seen);
+"""
 
 
 @needs_browser

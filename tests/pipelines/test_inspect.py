@@ -13,6 +13,7 @@ from scipy import stats
 from browser import needs_browser, visit
 from features.families import FAMILIES
 from features.labels import LabelParams
+from page_reading import LOOK
 from pipelines import inspect
 from pipelines.params import section
 from pipelines.partitions import read_bars
@@ -137,8 +138,6 @@ def test_without_trades_the_page_says_so(
 
 # What a reader does, and what is then to be seen, told by the page itself.
 VISIT = """
-<script>
-addEventListener("error", (event) => document.body.append("FAILED " + event.message));
 const count = (selector) => document.querySelectorAll(selector).length, seen = {};
 const line = () => document.querySelector(".subplot.xy3 .scatterlayer path.js-line").getAttribute("d");
 seen.title = document.title;
@@ -153,7 +152,7 @@ chooser.dispatchEvent(new Event("change"));
 const price = plot.layout.yaxis.range.slice();
 setTimeout(() => {
   seen.changed = line() !== before;
-  seen.pane = document.querySelector(".y3title").textContent;
+  seen.pane = document.querySelector(".annotation-text").textContent;
   seen.years = count("#years tbody tr");
   const head = [...document.querySelectorAll("#features th")].findIndex((each) => each.textContent === "mfe");
   document.querySelectorAll("#features th")[head].click();
@@ -166,13 +165,10 @@ setTimeout(() => {
   seen.clicked = chooser.value;
   Plotly.relayout(plot, { "xaxis.range": [100, 120] }).then(() => setTimeout(() => {
     seen.zoomed = plot.layout.yaxis.range, seen.price = price;
-    const told = document.createElement("pre");
-    told.id = "told";
-    told.textContent = JSON.stringify(seen);
-    document.body.append(told);
+    tell(seen);
   }, 500));
 }, 500);
-</script></body>"""
+"""
 
 
 @needs_browser
@@ -200,3 +196,18 @@ def test_the_page_in_a_browser(page: str, project: Path, tmp_path: Path) -> None
     margin = 0.04 * (high - low)  # type: ignore[operator]
     assert seen["zoomed"] == pytest.approx([low - margin, high + margin])  # type: ignore[operator]
     assert seen["zoomed"] != seen["price"]
+
+
+@needs_browser
+def test_the_page_on_a_phone(page: str, tmp_path: Path) -> None:
+    seen = visit(page, LOOK + "setTimeout(() => tell(look()), 600);", tmp_path, width=390)
+    assert seen["across"] <= seen["width"] == 390
+    (plot,) = seen["plots"]
+    assert plot["marks"] > 100
+    assert plot["collisions"] == plot["outside"] == []
+    assert plot["over"] == 0
+    features, years = seen["tables"]
+    assert features["hinted"]
+    assert features["hidden"] > 100
+    assert years["rows"] == 4
+    assert seen["fetched"] == []

@@ -1,0 +1,77 @@
+"""The report on the random engine's trades of `handmade_examination`, as the stage evaluate writes it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import handmade_export as handmade
+from handmade_examination import BARS, COLUMNS, COSTS, GRIDS, MARKETS, TIMES, make_examination, make_product
+from pipelines.baselines import Parabolic, Static
+from pipelines.bootstrap import BootstrapParams
+from pipelines.groups import with_groups
+from pipelines.outcome import Facts
+from pipelines.replays import replay_all
+from pipelines.report_skills import skill_table
+from pipelines.results import write_results
+from pipelines.selection import Trials
+
+SETTINGS = {
+    "fixed_percent": (Static("percent", 2.0, 2.0), -0.001),
+    "fixed_atr": (Static("atr", 2.0, 2.0), 0.001),
+    "garch": (Static("garch", 2.0, 2.0), -0.001),
+    "chandelier": (Static("atr", 2.0, math.inf, trail=True), 0.002),
+    "sar": (Parabolic(2.0, 0.02), 0.0),
+}
+TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
+SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
+SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
+SKILLS = skill_table(
+    {
+        "stop": {
+            "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}},
+            "seeds": {"count": 5, "skill": {"atr": SPREAD}},
+        }
+    }
+)
+
+
+def make_report(folder: Path) -> str:
+    """The whole page."""
+    examination = make_examination(folder)
+    (market,) = MARKETS[1]
+    trades = replay_all(make_product(folder), [market], SETTINGS, 1, handmade.HORIZON)
+    regimes = examination.trades.select("id", "regime")
+    facts = Facts(
+        horizon_bars=handmade.HORIZON,
+        entry_rule="every_n",
+        symbols=("SPX",),
+        costs=COSTS,
+        notional_fraction=0.25,
+        confidence=0.9,
+        chosen={name: setting for name, (setting, _) in SETTINGS.items()},
+        training_expectancy={name: profit for name, (_, profit) in SETTINGS.items()},
+        training_entries=100,
+        product_trials=3,
+    )
+    ts = pl.Series(TIMES).cast(pl.Datetime("us", "UTC"))
+    bars = pl.DataFrame({"symbol": [BARS.symbol] * len(ts), "ts": ts, **COLUMNS})
+    curves = {"net": ["stop", "exit"], "curve": ["hit", "reach"], "forecast": [0.3, 0.6], "observed": [0.2, 0.7]}
+    bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
+    write_results(
+        with_groups(trades, regimes, "a + b"),
+        [market],
+        bars,
+        facts,
+        bootstrap,
+        GRIDS,
+        TRIALS,
+        pl.DataFrame({**curves, "count": [9, 9]}),
+        SKILLS,
+        folder / "evaluate",
+        examination,
+    )
+    return (folder / "evaluate/report.html").read_text(encoding="utf-8")
