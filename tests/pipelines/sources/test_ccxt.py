@@ -248,6 +248,7 @@ class Live(Fake):
     """Sends the updates of its script; an exception in it is raised."""
 
     script: ClassVar[list] = []
+    page = 1000
 
     async def watch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
         step = self.script.pop(0)
@@ -255,8 +256,8 @@ class Live(Fake):
             raise step
         return step
 
-    async def fetch_ohlcv(self, *arguments, **others) -> list:  # type: ignore[override]
-        return super().fetch_ohlcv(*arguments, **others)
+    async def fetch_ohlcv(self, symbol, timeframe, since, limit) -> list:  # type: ignore[override]
+        return super().fetch_ohlcv(symbol, timeframe, since, min(limit, self.page))
 
 
 def bar(i: int, close: float | None = None) -> list:
@@ -287,10 +288,17 @@ def expected(*numbers: int) -> list[tuple]:
         ([[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(2)], [bar(3)]], [1, 2]),
         ([[bar(2)], [bar(1)], [bar(3)]], [2]),  # late news of a closed bar
         ([[bar(1)], [bar(3)], [bar(4)]], [1, 2, 3]),  # skipped without an error
+        ([[bar(1), bar(2), bar(3)], [bar(4)]], [3]),  # what closed before the call comes with the first update
     ],
 )
 def test_live_bars_come_once_when_closed_and_without_holes(script: list, numbers: list[int]) -> None:
     assert asyncio.run(collect(script)) == expected(*numbers)
+
+
+def test_a_long_outage_is_fetched_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Live, "page", 3)
+    script = [[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(29)], [bar(30)]]
+    assert asyncio.run(collect(script)) == expected(*range(1, 30))
 
 
 def test_live_errors_that_waiting_cannot_mend_are_raised() -> None:
