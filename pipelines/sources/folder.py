@@ -72,7 +72,7 @@ def _bars(path: Path, names: ColumnNames) -> dict[str, pl.DataFrame]:
     kinds = {**BARS, **OPTIONAL}
     bars = frame.select(
         pl.col(wanted["symbol"]).cast(pl.String).alias("symbol"),
-        utc(frame, wanted["ts"]).alias("ts"),
+        utc(frame, wanted["ts"], path).alias("ts"),
         *(
             pl.col(name).cast(kinds[column], strict=False).alias(column)
             for column, name in wanted.items()

@@ -77,7 +77,7 @@ def _bars(path: Path, symbol: str) -> dict[str, pl.DataFrame]:
     frame = _read(path)
     bars = frame.select(
         pl.lit(symbol).alias("symbol"),
-        utc(frame, "date").alias("ts"),
+        utc(frame, "date", path).alias("ts"),
         *(pl.col(name).cast(pl.Float64) for name in COLUMNS[1:]),
     )
     return {"bars": bars.cast(pl.Schema(BARS))}
@@ -85,7 +85,7 @@ def _bars(path: Path, symbol: str) -> dict[str, pl.DataFrame]:
 
 def _series(path: Path, symbol: str, name: str) -> dict[str, pl.DataFrame]:
     frame = _read(path)
-    ts = utc(frame, "date")
+    ts = utc(frame, "date", path)
     if name == "mark":
         # The usual distance, since freqtrade names a timeframe that funding decides.
         ts = ts + frame["date"].diff().median()

@@ -80,7 +80,7 @@ def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
                 f"ingest.series.files[{place}].{key}: must be a column of {path.name} ({', '.join(frame.columns)}), "
                 f"was {name!r}; mend the name"
             )
-    known = utc(frame, file.ts) + dt.timedelta(days=file.delay_days)
+    known = utc(frame, file.ts, path) + dt.timedelta(days=file.delay_days)
     symbol = pl.col(file.symbol).cast(pl.String) if file.symbol else pl.lit("*")
     parts = [
         frame.select(

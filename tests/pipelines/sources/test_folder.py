@@ -18,6 +18,7 @@ def bars(path: Path, columns: ColumnNames = COLUMNS) -> pl.DataFrame:
     ("text", "expected"),
     [
         ("2020-01-02", dt.datetime(2020, 1, 2)),
+        ("20200102", dt.datetime(2020, 1, 2)),
         ("2020-01-02 03:04:05", dt.datetime(2020, 1, 2, 3, 4, 5)),
         ("2020-01-02T03:04:05Z", dt.datetime(2020, 1, 2, 3, 4, 5)),
         ("2020-01-02T03:04:05+02:00", dt.datetime(2020, 1, 2, 1, 4, 5)),
@@ -34,6 +35,18 @@ def test_times_of_any_spelling(tmp_path: Path, text: str, expected: dt.datetime 
     assert row["ts"] == (expected.replace(tzinfo=dt.UTC) if expected else None)
     assert row["symbol"] == "ACME"
     assert [row[name] for name in ("open", "high", "low", "close", "volume")] == [1, 2, 0.5, 1.5, 10]
+
+
+@pytest.mark.parametrize("number", ["43832", "20201302", "0"])
+def test_numbers_that_are_no_times_are_refused(tmp_path: Path, number: str) -> None:
+    (tmp_path / "ACME.csv").write_text(f"time,o,h,l,c,v\n1577934245,1,2,0.5,1.5,10\n{number},1,2,0.5,1.5,10\n")
+    with pytest.raises(ValueError, match=rf"ACME\.csv: times .* must be dates .*, was {number} in row 2"):
+        bars(tmp_path)
+
+
+def test_dates_without_dashes_beside_text(tmp_path: Path) -> None:
+    (tmp_path / "ACME.csv").write_text("time,o,h,l,c,v\n20200102,1,1,1,1,1\n2020-01-03,1,1,1,1,1\n")
+    assert bars(tmp_path)["ts"].dt.day().to_list() == [2, 3]
 
 
 def test_the_order_of_the_source_stays(tmp_path: Path) -> None:
