@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS, OPTIONAL, Part, fingerprint
 from pipelines.sources.times import utc
 
@@ -80,8 +81,3 @@ def _bars(path: Path, names: ColumnNames) -> dict[str, pl.DataFrame]:
         ),
     )
     return {"bars": bars}
-
-
-def read_file(path: Path) -> pl.DataFrame:
-    """A CSV or Parquet file as it is."""
-    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)

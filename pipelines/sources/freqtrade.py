@@ -11,6 +11,7 @@ from typing import Literal
 
 import polars as pl
 
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS, SERIES, Part, fingerprint
 from pipelines.sources.times import utc
 
@@ -95,7 +96,7 @@ def _series(path: Path, symbol: str, name: str) -> dict[str, pl.DataFrame]:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    frame = pl.read_ipc(path) if path.suffix == ".feather" else pl.read_parquet(path)
+    frame = read_file(path)
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise ValueError(f"{path}: must have the columns {list(COLUMNS)}, was without {missing}; download it again")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from pipelines.sources.folder import read_file
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import SERIES, Part, fingerprint
 from pipelines.sources.times import utc
 
@@ -68,7 +66,7 @@ def read_series(params: SeriesParams, symbols: tuple[str, ...]) -> Iterator[Part
 
 def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
     path = Path(file.path)
-    frame = _json(path) if path.suffix in (".json", ".jsonl", ".ndjson") else read_file(path)
+    frame = read_file(path)
     for key, name in [
         ("symbol", file.symbol),
         ("name", file.name),
@@ -92,16 +90,3 @@ def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
         for column in file.values
     ]
     return {"series": pl.concat(parts).cast(pl.Schema(SERIES))}
-
-
-def _json(path: Path) -> pl.DataFrame:
-    """A list of objects, an object that holds one such list (as many web services answer), or an object a line."""
-    if path.suffix != ".json":
-        return pl.read_ndjson(path, infer_schema_length=None)
-    data: Any = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(data, dict):
-        lists = [value for value in data.values() if isinstance(value, list)]
-        data = lists[0] if len(lists) == 1 else None
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise ValueError(f"{path}: must be a list of objects, or an object with one such list, was another; reshape it")
-    return pl.DataFrame(data, infer_schema_length=None)
