@@ -18,7 +18,8 @@ from pipelines.atomic import write_parquet
 from pipelines.baselines import BaselineParams
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
-from pipelines.entries import EntryParams, find_entries
+from pipelines.entries import TABLE as ENTRIES
+from pipelines.entries import EntryParams, index_entries
 from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
 from pipelines.groups import find_regimes, with_groups
@@ -83,7 +84,7 @@ def main() -> None:
     costs = Costs(params.costs.taker_fee, params.costs.maker_fee, params.costs.slippage)
     bars = read_bars()
     volatility = read_family(Path("data/features/volatility"), ["atr", "garch_sigma"])
-    entries = find_entries(bars, params.entries)
+    entries = index_entries(pl.read_parquet(ENTRIES), bars)
     training, test = (markets(bars, volatility, entries, cut, part, horizon) for part in ("train", "test"))
     for name, side in (("train", training), ("test", test)):
         if sum(len(market.ids) for market in side) < 2:

@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 
 
-def read_file(path: Path) -> pl.DataFrame:
+def read_file(path: Path, as_text: bool = False) -> pl.DataFrame:
     """A file's table, by its ending: .parquet, .feather, .json, .jsonl or .ndjson, else CSV with a header.
 
     JSON: a list of objects, an object that holds one such list (as many web services answer), or an object a line.
-    Raises ValueError naming the file, and the line where there is one.
+    as_text: a CSV's fields stay as they are written (007). Raises ValueError naming the file, and the line where there
+    is one.
     """
     try:
         if path.suffix == ".parquet":
@@ -25,7 +26,7 @@ def read_file(path: Path) -> pl.DataFrame:
             return _table([_json(line, path) for line in _lines(path)], path)
         if path.suffix == ".json":
             return _json_table(path)
-        return pl.read_csv(path, infer_schema_length=None)
+        return pl.read_csv(path, infer_schema=not as_text, infer_schema_length=None)
     except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
         raise ValueError(_csv_fault(path) or f"{path}: must be whole, was not ({error}); write it again") from None
 

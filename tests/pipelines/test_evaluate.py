@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,13 @@ from pipelines.baselines import (
     time_only,
 )
 from pipelines.bootstrap import BootstrapParams, block_indices, counts
-from pipelines.entries import EntryParams, find_entries
+from pipelines.entries import find_entries, index_entries
+from pipelines.entry_rules import EntryParams
 from pipelines.frontier import gaps, point
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.parabolic import parabolic_stop
+from pipelines.params import section
 from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
 from pipelines.report_skills import skill_table
 from pipelines.results import closed, equity_curves, write_results
@@ -37,6 +40,7 @@ from pipelines.selection import Trials
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
 
+ROOT = Path(__file__).parents[2]
 COSTS = Costs(0.001, 0.0005, 0.002)
 GRIDS = BaselineParams(
     (1.0, 2.0, 4.0), (1.0, 2.0, 3.0), (0.5, 1.0, 2.0), (1.0, 2.0), (1.0, 2.0), (0.02, 0.05), (1.0, 2.0), 3
@@ -78,12 +82,14 @@ def volatility(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 CUT = SplitParams(dt.date(2020, 9, 1), dt.date(2020, 12, 1), dt.date(2021, 3, 1), 3, 20)
-EVERY = EntryParams("every_n", "both", 5, 3, 8, 4, 2, 1, "")
+EVERY = replace(
+    section("evaluate.entries", EntryParams, ROOT / "params.yaml"), rule="every_n", every_bars=4, cooldown_bars=2
+)
 
 
 @pytest.fixture(scope="module")
 def parts(bars: pl.DataFrame, volatility: pl.DataFrame) -> dict[str, list[Market]]:
-    entries = find_entries(bars, EVERY)
+    entries = index_entries(find_entries(bars, EVERY)[0], bars)
     return {part: markets(bars, volatility, entries, CUT, part, H) for part in ("train", "test")}
 
 
@@ -226,7 +232,7 @@ def trades(parts: dict[str, list[Market]], bars: pl.DataFrame, volatility: pl.Da
         )
         frames += [f.select(pl.lit(n).alias("policy"), pl.lit(mode).alias("mode"), pl.all()) for n, f in tables.items()]
     filled = add_fills(mark_ambiguous(pl.concat(frames)), COSTS, parts["test"][0].bars.ts)
-    return with_groups(filled, find_regimes(find_entries(bars, EVERY), volatility, CUT.train_until), "a + b")
+    return with_groups(filled, find_regimes(find_entries(bars, EVERY)[0], volatility, CUT.train_until), "a + b")
 
 
 def test_all_policies_trade_the_same_entries(trades: pl.DataFrame) -> None:
