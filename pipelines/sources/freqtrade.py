@@ -49,6 +49,8 @@ def read_freqtrade(params: FreqtradeParams, symbols: tuple[str, ...]) -> Iterato
     folder = Path(params.path)
     parts, bars = [], 0
     for path in sorted(path for path in folder.rglob("*") if path.suffix in (".feather", ".parquet")):
+        if path.stem.endswith("-trades"):
+            continue
         name = NAME.fullmatch(path.stem)
         if name is None:
             raise ValueError(f"{path}: must be named like LTC_USDT-1h.feather, was not; take it out of the folder")
