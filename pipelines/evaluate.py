@@ -19,7 +19,8 @@ from pipelines.atomic import write_parquet
 from pipelines.baselines import BaselineParams, Market
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
-from pipelines.entries import EntryParams, find_entries
+from pipelines.entries import TABLE as ENTRIES
+from pipelines.entries import EntryParams, index_entries
 from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
 from pipelines.frontier_replays import frontier_trades
@@ -87,7 +88,7 @@ def main() -> None:
     bars = read_bars()
     symbols = bars_by_symbol(bars)
     volatility = read_family(Path("data/features/volatility"), ["atr", "garch_sigma"])
-    entries = find_entries(bars, params.entries)
+    entries = index_entries(pl.read_parquet(ENTRIES), bars)
     engine = Engine.load("artifacts/exports/stop.pt", "artifacts/exports/exit.pt", equity=params.equity)
     own = bar_series(bars, list(OPTIONAL), engine.stop_manifest["bar_interval_us"])
     series = pl.concat([pl.read_parquet("data/checked/series.parquet"), own])

@@ -42,8 +42,9 @@ def write_columns(graph: dict[str, Any], bars: Bars, series: Series, path: Path)
         with pq.ParquetWriter(
             file, schema, compression="lz4", use_dictionary=["symbol"], write_statistics=list(KEYS)
         ) as writer:
-            for first, out in engine.stream(bars.native()):
-                n = len(out[names[0]])
+            # A family without features leaves the keys, so that later stages find the same tables.
+            for first, out in engine.stream(bars.native()) if names else [(0, {})]:
+                n = len(out[names[0]]) if names else len(bars.ts)
                 ts = pa.array(bars.ts[first : first + n].view("datetime64[us]")).cast(schema.field("ts").type)
                 columns = [pa.repeat(bars.symbol, n), ts, *(pa.array(out[name]) for name in names)]
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))

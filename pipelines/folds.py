@@ -80,6 +80,11 @@ def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> 
     for net in ("stop", "exit"):
         mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
     data = _digest(sorted(checked.rglob("*.parquet")), checked)
+    if mine["evaluate"]["entries"]["rule"] == "file":
+        # Read from the fold's own folder.
+        listed = Path(mine["evaluate"]["entries"]["file"]).resolve()
+        mine["evaluate"]["entries"]["file"] = str(listed)
+        data += _digest([listed] if listed.is_file() else [], listed.parent)
     span = [str(fold.begin), str(fold.end)]
     computed = {
         name: value for name, value in mine.items() if name not in ("walk_forward", "register", "ingest", "check")

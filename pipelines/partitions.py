@@ -1,7 +1,8 @@
 """Tables in folders: `symbol=BTCUSDT/month=2023-01/<part>.parquet`, each file written by one part of a source.
 
 Sources that overlap never rewrite each other's files, and what a part no longer brings is known by its name. Inside a
-symbol, the files in the order of their paths hold the rows in the source's own order, mistakes included.
+symbol, the months in order, and in each its files by their first times, hold the rows in the source's own order,
+mistakes included.
 """
 
 from __future__ import annotations
@@ -68,20 +69,27 @@ def read_series(folder: str | Path = "data/series") -> pl.DataFrame:
 def read_months(folder: Path, schema: dict[str, pl.DataType]) -> Iterator[tuple[str, pl.DataFrame]]:
     """A table's rows, one symbol's month (as it is written in the path) at a time, in the order of the files."""
     for place in sorted(folder.glob("symbol=*/month=*")):
-        files = sorted(place.glob("*.parquet"))
+        files = _in_order(place)
         yield (
             place.name.removeprefix("month="),
             pl.scan_parquet(files, schema=schema, hive_partitioning=False).collect(),
         )
 
 
+def _in_order(month: Path) -> list[Path]:
+    """The parts of a month by their first times, which names need not follow (part 10, part 2); else by name."""
+    files = sorted(month.glob("*.parquet"))
+    if len(files) < 2:
+        return files
+    firsts = [pl.scan_parquet(path).select(pl.col("ts").drop_nulls().first()).collect().item() for path in files]
+    latest = max((first for first in firsts if first is not None), default=None)
+    return [path for _, path in sorted(zip((first or latest for first in firsts), files, strict=True))]
+
+
 def _read(folder: Path, schema: dict[str, pl.DataType], symbols: list[str] | None) -> pl.DataFrame:
     wanted = symbols_in(folder) if symbols is None else symbols
-    files = [
-        path
-        for symbol in wanted
-        for path in sorted((folder / symbol_folder(None if symbol == MISSING else symbol)).rglob("*.parquet"))
-    ]
+    places = [folder / symbol_folder(None if symbol == MISSING else symbol) for symbol in wanted]
+    files = [path for place in places for month in sorted(place.glob("month=*")) for path in _in_order(month)]
     if not files:
         return pl.DataFrame(schema=schema)
     return pl.scan_parquet(files, schema=schema, missing_columns="insert", hive_partitioning=False).collect()

@@ -30,7 +30,7 @@ def bars_by_symbol(frame: pl.DataFrame) -> dict[str, Bars]:
 
 
 def series_for(frame: pl.DataFrame, bars: dict[str, Bars], symbol: str, names: list[str], interval_us: int) -> Series:
-    """The named series that hold for a symbol (its own and those of "*"), as (ts µs, values), sorted by time.
+    """The named series that hold for a symbol (its own, else that of "*"), as (ts µs, values), sorted by time.
 
     Closes of symbols come from `bars`, one `interval_us` long each. Raises ValueError for a name without a value.
     """
@@ -45,7 +45,10 @@ def series_for(frame: pl.DataFrame, bars: dict[str, Bars], symbol: str, names: l
                 )
             series[name] = close_series(bars[other].ts, bars[other].close, interval_us)
             continue
-        part = frame.filter((pl.col("name") == name) & pl.col("symbol").is_in([symbol, "*"])).sort("ts")
+        part = frame.filter((pl.col("name") == name) & pl.col("symbol").is_in([symbol, "*"]))
+        if symbol in part["symbol"]:
+            part = part.filter(pl.col("symbol") == symbol)
+        part = part.sort("ts")
         if part.is_empty():
             known = sorted(frame["name"].unique())
             raise ValueError(

@@ -13,7 +13,7 @@ from inference.replay import Bars, Conditions, Costs, Mode
 from inference.venue import Funding, Impact
 from pipelines.bootstrap import Floats
 from pipelines.partitions import read_bars, symbol_folder
-from pipelines.sources.folder import read_file
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS
 from pipelines.sources.times import utc
 from pipelines.tables import bar_interval_us, bars_by_symbol, microseconds
@@ -78,7 +78,7 @@ def finer_bars(folder: Path, symbol: str) -> Bars:
     missing = [name for name in BARS if name not in frame.columns and name != "symbol"]
     if missing:
         raise ValueError(f"evaluate.venue.detail: {path.name} must have {', '.join(BARS)}, was without {missing}")
-    frame = frame.with_columns(utc(frame, "ts").alias("ts"), pl.lit(symbol).alias("symbol"))
+    frame = frame.with_columns(utc(frame, "ts", path).alias("ts"), pl.lit(symbol).alias("symbol"))
     return bars_by_symbol(frame.select(*BARS))[symbol]
 
 

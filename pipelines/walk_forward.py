@@ -22,6 +22,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from features.families import FAMILIES
 from models.nets import KINDS
+from pipelines import entries as entry_stage
 from pipelines import evaluate, export, features, labels, train
 from pipelines.atomic import write_csv, write_text
 from pipelines.evaluate import EvaluateParams
@@ -44,6 +45,7 @@ STAGES: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (labels.main, ()),
     (train.main, tuple(KINDS)),
     (export.main, tuple(KINDS)),
+    (entry_stage.main, ()),
     (evaluate.main, ()),
 )
 """The stages of dvc.yaml from checked data to scored trades, each with the items of its matrix."""

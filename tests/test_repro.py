@@ -89,6 +89,7 @@ def test_metrics_plots_and_graph_are_what_dvc_users_expect(repro) -> None:
         "labels",
         "train@stop",
         "export@exit",
+        "entries",
         "evaluate",
         "register",
     ):

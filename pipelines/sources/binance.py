@@ -24,8 +24,10 @@ from pipelines.sources.tables import Part, fingerprint
 
 Kind = Literal["klines", "aggTrades", "fundingRate", "metrics", "bookDepth"]
 
+# The last of the kinds are none of ours.
 NAME = re.compile(
-    r"(?P<symbol>.+?)-(?P<what>\d+(?:s|m|h|d|w|mo)|aggTrades|fundingRate|metrics|bookDepth)"
+    r"(?P<symbol>.+?)-(?P<what>\d+(?:s|m|h|d|w|mo)|aggTrades|fundingRate|metrics|bookDepth"
+    r"|trades|bookTicker|liquidationSnapshot|BVOLIndex|EOHSummary)"
     r"-(?P<month>\d{4}-\d{2})(?P<day>-\d{2})?\.zip"
 )
 FOLDERS = {"spot": "spot", "usdm": "futures/um"}

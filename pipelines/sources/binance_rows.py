@@ -75,7 +75,7 @@ def funding(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.D
 def metrics(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
     """Open interest and long/short ratios, a series each; a figure that the dump leaves empty gives no row."""
     frame = parse(data, {"create_time": S, "symbol": S, **dict.fromkeys(METRICS, F)}, path)
-    known = utc(frame, "create_time") + METRICS_DELAY
+    known = utc(frame, "create_time", path) + METRICS_DELAY
     parts = [_series(symbol, name, known, pl.col(column), frame) for column, name in METRICS.items()]
     return "series", pl.concat(parts).filter(pl.col("value").is_not_null())
 
@@ -86,7 +86,7 @@ def book_depth(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, p
     percent = pl.col("percentage").abs().cast(S).str.strip_suffix(".0")
     side = pl.when(pl.col("percentage") < 0).then(pl.lit("bid")).otherwise(pl.lit("ask"))
     name = pl.format("{}_notional_{}pct", side, percent)
-    return "series", _series(symbol, name, utc(frame, "timestamp"), pl.col("notional"), frame)
+    return "series", _series(symbol, name, utc(frame, "timestamp", path), pl.col("notional"), frame)
 
 
 def _series(symbol: str, name: str | pl.Expr, ts: pl.Expr, value: pl.Expr, frame: pl.DataFrame) -> pl.DataFrame:

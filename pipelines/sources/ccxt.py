@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,16 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_parquet
+from pipelines.sources.ccxt_pages import SETTLE_MS, Pager, Row
 from pipelines.sources.tables import BARS, SERIES, TRADES, Part, fingerprint
 
-Page = Callable[[int], list[Any]]
 MONTH = "%Y-%m"
 # What each kind needs of an exchange.
 NEEDS = {"ohlcv": "fetchOHLCV", "trades": "fetchTrades", "funding": "fetchFundingRateHistory"}
+TABLES = {"ohlcv": ("bars", BARS), "trades": ("trades", TRADES), "funding": ("series", SERIES)}
+# How far an answer reaches at least, where exchanges count in time rather than in rows.
+WINDOWS_MS = {"trades": 3_600_000, "funding": 86_400_000}
+SIDES = {"buy": 1, "sell": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ class CcxtParams:
 def read_ccxt(params: CcxtParams, symbols: tuple[str, ...]) -> Iterator[Part]:
     """A part per symbol (in ccxt's spelling: BTC/USDT, BTC/USDT:USDT), kind and month.
 
-    Months that are over are fetched once and kept below `path`; the running one is fetched again. A bar that has not
-    closed is left out. Raises ValueError for what the exchange cannot do, and when it fails after all attempts.
+    Months that are over for an hour are fetched once and kept below `path`; of the running one the pages that are as
+    old are, so that a run goes on where the last one stopped. A bar that has not closed is left out. Raises ValueError
+    for what the exchange cannot do, where it has only its latest rows, and when it fails after all attempts.
     """
     if not symbols:
         raise ValueError("ingest.symbols: must be named for the source ccxt, was []; name them")
@@ -62,17 +67,27 @@ def read_ccxt(params: CcxtParams, symbols: tuple[str, ...]) -> Iterator[Part]:
             raise ValueError(f"ingest.ccxt.kinds: must be served by {params.exchange}, was {kind!r}; take it out")
     now_ms = int(exchange.milliseconds())
     spans = list(_months(params, now_ms))
+    pagers = {kind: _pager(exchange, kind, params) for kind in params.kinds}
     jobs = [(symbol, kind, span) for symbol in symbols for kind in params.kinds for span in spans]
     for symbol, kind, (begin, end, over) in tqdm(jobs, desc=params.exchange, unit="month", disable=None):
         what = params.timeframe if kind == "ohlcv" else kind
         month = f"{dt.datetime.fromtimestamp(begin / 1000, dt.UTC):{MONTH}}"
         # The span stands in the name, so that another start or end does not take this file for its own.
-        name = f"{month}_{begin}_{end if over else 'running'}.parquet"
-        path = Path(params.path) / params.exchange / quote(symbol, safe="") / what / name
-        if not over or not path.exists():
-            table = _fetch(exchange, symbol, kind, begin, min(end, now_ms), params)
-            write_parquet(table, path)
-            if over:
+        place = Path(params.path) / params.exchange / quote(symbol, safe="") / what
+        path, log = place / f"{month}_{begin}-{end}.parquet", place / f"{month}_{begin}.pages.jsonl"
+        if not path.exists():
+            rows, sure = pagers[kind].span(symbol, begin, min(end, now_ms), log)
+            if not sure:
+                tqdm.write(f"ccxt: {params.exchange} has no {what} of {symbol} in {month}; asked again in the next run")
+            whole = over and sure
+            if not whole:
+                path = place / f"{month}_{begin}_running.parquet"
+            # A bar is known when it has closed.
+            closed = [row for row in rows if row[0] + pagers[kind].step <= int(exchange.milliseconds())]
+            write_parquet(_table(closed, symbol, kind, params), path)
+            if whole or not sure:
+                log.unlink()
+            if whole:
                 path.with_name(f"{month}_{begin}_running.parquet").unlink(missing_ok=True)
         key = f"ccxt-{params.exchange}-{symbol}-{what}-{month}"
         yield Part(key, fingerprint(kind, path), symbol, partial(_read, path, kind))
@@ -97,7 +112,7 @@ def _months(params: CcxtParams, now_ms: int) -> Iterator[tuple[int, int, bool]]:
     while _ms(day) < end:
         after = (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
         stop = min(_ms(after), _ms(params.end)) if params.end else _ms(after)
-        yield _ms(day), stop, stop <= now_ms
+        yield _ms(day), stop, stop + SETTLE_MS <= now_ms
         day = after
 
 
@@ -105,32 +120,23 @@ def _ms(day: dt.date) -> int:
     return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000)
 
 
-def _fetch(exchange: Any, symbol: str, kind: str, begin: int, end: int, params: CcxtParams) -> pl.DataFrame:
-    limit = params.page_rows
+def _pager(exchange: Any, kind: str, params: CcxtParams) -> Pager:
+    """The rows of one kind as lists: ts (ms), the table's own columns in their order, and what tells rows apart."""
+    limit, step = params.page_rows, 0
     if kind == "ohlcv":
         step = int(exchange.parse_timeframe(params.timeframe) * 1000)
 
-        def page(since: int) -> list[Any]:
-            return list(exchange.fetch_ohlcv(symbol, params.timeframe, since, limit))
+    def ask(symbol: str, since: int) -> list[Row]:
+        if kind == "ohlcv":
+            return [list(row[:6]) for row in exchange.fetch_ohlcv(symbol, params.timeframe, since, limit)]
+        if kind == "funding":
+            rates = exchange.fetch_funding_rate_history(symbol, since, limit)
+            return [[row["timestamp"], row["fundingRate"]] for row in rates]
+        trades = exchange.fetch_trades(symbol, since, limit)
+        return [
+            [row["timestamp"], row["price"], row["amount"], SIDES.get(row["side"]), row.get("id")] for row in trades
+        ]
 
-        rows = _pages(page, begin, end, step, params)
-        # A bar is known when it has closed.
-        rows = [row for row in rows if row[0] + step <= int(exchange.milliseconds())]
-        columns = [[row[i] for row in rows] for i in range(6)]
-        return _table(BARS, symbol, [columns[0]], columns[1:6])
-    if kind == "funding":
-        rows = _pages(lambda since: exchange.fetch_funding_rate_history(symbol, since, limit), begin, end, 1, params)
-        rates = [row["fundingRate"] for row in rows]
-        return _table(SERIES, symbol, [["funding"] * len(rows), [row["timestamp"] for row in rows]], [rates])
-    rows = _pages(lambda since: exchange.fetch_trades(symbol, since, limit), begin, end, 1, params)
-    sides = {"buy": 1, "sell": -1}
-    head = [[params.exchange] * len(rows), [row["timestamp"] for row in rows]]
-    rest = [[row["price"] for row in rows], [row["amount"] for row in rows], [sides.get(row["side"]) for row in rows]]
-    return _table(TRADES, symbol, head, rest)
-
-
-def _pages(page: Page, begin: int, end: int, step: int, params: CcxtParams) -> list[Any]:
-    """All rows in [begin, end) ms, in time order and each once; `step`: smallest distance of rows with one time, ms."""
     errors = importlib.import_module("ccxt")
     retrying = Retrying(
         retry=retry_if_exception_type(errors.NetworkError),  # rate limits and outages among them
@@ -138,50 +144,28 @@ def _pages(page: Page, begin: int, end: int, step: int, params: CcxtParams) -> l
         stop=stop_after_attempt(params.attempts),
         reraise=True,
     )
-    rows: list[Any] = []
-    seen: set[Any] = set()
-    since = begin
-    while since < end:
+
+    def patient(symbol: str, since: int) -> list[Row]:
         try:
-            found = retrying(page, since)
+            return retrying(ask, symbol, since)
         except errors.BaseError as error:
             raise ValueError(
                 f"ingest.ccxt.exchange: must answer within {params.attempts} attempts, was {type(error).__name__} "
                 f"({error}); run again to go on, or mend the parameters"
             ) from None
-        fresh = sorted((row for row in found if _identity(row) not in seen and since <= _time(row)), key=_time)
-        rows += [row for row in fresh if _time(row) < end]
-        seen = {_identity(row) for row in found}
-        if not fresh:
-            # Nothing more: to the end where rows have ids, else over a hole as long as a page.
-            since = end if step == 1 else since + step * params.page_rows
-        elif step == 1 and len(found) >= params.page_rows and _time(fresh[0]) == _time(fresh[-1]) == since:
-            raise ValueError(
-                f"ingest.ccxt.page_rows: must exceed the rows of one time ({since} ms), was {params.page_rows}; "
-                "raise it"
-            )
-        else:
-            # Rows of the same time may stand on the next page.
-            since = _time(fresh[-1]) + (step if step > 1 else 0)
-    return rows
+
+    return Pager(patient, lambda: int(exchange.milliseconds()), step, WINDOWS_MS.get(kind, 0), limit)
 
 
-def _time(row: Any) -> int:
-    return int(row[0] if isinstance(row, list) else row["timestamp"])
-
-
-def _identity(row: Any) -> Any:
-    return row[0] if isinstance(row, list) else (row.get("id"), row["timestamp"])
-
-
-def _table(schema: dict[str, pl.DataType], symbol: str, head: list[Any], rest: list[Any]) -> pl.DataFrame:
-    """Columns in the order of the table, the last of `head` in ms since 1970."""
-    names = list(schema)
-    frame = pl.DataFrame(dict(zip(names[1:], [*head, *rest], strict=True)), strict=False)
+def _table(rows: list[Row], symbol: str, kind: str, params: CcxtParams) -> pl.DataFrame:
+    fixed = {"symbol": symbol, "name": "funding", "venue": params.exchange}
+    schema = TABLES[kind][1]
+    own = [name for name in schema if name not in fixed]
+    frame = pl.DataFrame([row[: len(own)] for row in rows], schema=own, orient="row", strict=False)
     times = pl.col("ts").cast(pl.Int64).cast(pl.Datetime("ms", "UTC"))
-    table = frame.select(pl.lit(symbol).alias("symbol"), times, pl.exclude("ts"))
-    return table.select(names).cast(pl.Schema(schema))
+    named = frame.with_columns(times, **{name: pl.lit(value) for name, value in fixed.items()})
+    return named.select(*schema).cast(pl.Schema(schema))
 
 
 def _read(path: Path, kind: str) -> dict[str, pl.DataFrame]:
-    return {{"ohlcv": "bars", "funding": "series", "trades": "trades"}[kind]: pl.read_parquet(path)}
+    return {TABLES[kind][0]: pl.read_parquet(path)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -11,19 +12,22 @@ from pathlib import Path
 
 import polars as pl
 
+from inference import BarError
 from inference.book import book_figures
 from pipelines.sources.depth_log import books
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import DEPTH, SERIES, Part, fingerprint
 from pipelines.sources.times import since_1970
 
 
 @dataclass(frozen=True, slots=True)
 class DepthFile:
-    """A log (*.jsonl, *.jsonl.gz) or snapshots (*.parquet) of one symbol on one venue."""
+    """A log (*.jsonl, *.jsonl.gz) or snapshots (*.parquet) of a symbol on a venue; series: whether it feeds book_*."""
 
     path: str
     symbol: str
     venue: str
+    series: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,13 @@ class DepthParams:
             raise ValueError(f"every_ms: must lie in [1, 86400000], was {self.every_ms}; typical: 1000")
         if any(not 0 < bp <= 1000 for bp in self.depth_bp):
             raise ValueError(f"depth_bp: must lie in (0, 1000], was {list(self.depth_bp)}; typical: [10]")
+        feeds: dict[str, str] = {}
+        for i, file in enumerate(self.files):
+            if file.series and feeds.setdefault(file.symbol, file.venue) != file.venue:
+                raise ValueError(
+                    f"files[{i}].series: must be true for one venue of {file.symbol} alone, was for "
+                    f"{feeds[file.symbol]} and {file.venue}; set one of them to false"
+                )
 
 
 def read_depth(params: DepthParams, symbols: tuple[str, ...]) -> Iterator[Part]:
@@ -69,15 +80,19 @@ def _read(file: DepthFile, params: DepthParams) -> dict[str, pl.DataFrame]:
     sampled = _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params)
     table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
     depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
-    return {"depth": depth, "series": figures_of(depth, params.depth_bp)}
+    return {"depth": depth, **({"series": figures_of(depth, params.depth_bp)} if file.series else {})}
 
 
 def figures_of(depth: pl.DataFrame, depth_bp: tuple[float, ...]) -> pl.DataFrame:
-    """The series of the books in the table depth."""
+    """The series of the sound books in the table depth; what is wrong with the others the check says."""
+    rows = []
     # Book by book, since their numbers of levels may differ.
-    books_of = depth.select(list(DEPTH)[3:])
-    figures = pl.DataFrame([book_figures(bp, bq, ap, aq, depth_bp) for bp, bq, ap, aq in books_of.iter_rows()])
-    series = depth.select("symbol", "ts").hstack(figures).unpivot(index=["symbol", "ts"], variable_name="name")
+    for symbol, _, ts, bp, bq, ap, aq in depth.iter_rows():
+        with suppress(BarError):
+            rows.append({"symbol": symbol, "ts": ts, **book_figures(bp, bq, ap, aq, depth_bp)})
+    if not rows:
+        return pl.DataFrame(schema=SERIES)
+    series = pl.DataFrame(rows).unpivot(index=["symbol", "ts"], variable_name="name")
     return series.select(*SERIES).cast(pl.Schema(SERIES))
 
 
@@ -101,7 +116,7 @@ def _of_log(path: Path, symbol: str, params: DepthParams) -> pl.DataFrame:
 
 def _of_snapshots(path: Path, params: DepthParams) -> pl.DataFrame:
     """Columns: exchange_timestamp (ms, or any unit since 1970) and {bid,ask}_{price,size}_0, best level first."""
-    frame = pl.read_parquet(path)
+    frame = read_file(path)
     found = [int(match[1]) for name in frame.columns if (match := re.fullmatch(r"bid_price_(\d+)", name))]
     levels = range(min(params.levels, len(found)))
     columns = {
@@ -113,9 +128,6 @@ def _of_snapshots(path: Path, params: DepthParams) -> pl.DataFrame:
     missing = [name for name in needed if name not in frame.columns]
     if missing or not found:
         raise ValueError(f"{path}: must have {needed[:1]} and bid_price_0 …, was without {missing}; rename the columns")
-    crossed = frame.with_row_index("row").filter(pl.col("bid_price_0") >= pl.col("ask_price_0"))
-    if crossed.height:
-        raise ValueError(f"{path}: bids must lie below asks, was crossed in row {crossed['row'][0]}; drop the row")
     every = f"{params.every_ms}ms"
     # Without sorting: a row that comes late may not change an interval that has ended.
     ts = since_1970(pl.col("exchange_timestamp")).cum_max().dt.truncate(every).dt.offset_by(every).alias("ts")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sortedcontainers import SortedDict  # type: ignore[import-untyped]
 
+T = TypeVar("T")
 Place = Literal["old", "next", "gap"]
 
 
@@ -65,42 +67,38 @@ def books(path: Path, symbol: str) -> Iterator[tuple[int, Book]]:
 
     Lines: the receiver's time, a space, and JSON, as the stream or the snapshot's answer sent it. A snapshot may come
     after the differences that it belongs to; later ones take up a book that a gap has lost. Raises ValueError naming
-    file and line for a line that cannot be read, another symbol, a crossed book, and a gap that no snapshot mends.
+    file and line for a line that cannot be read, another symbol, and a gap that no snapshot mends.
     """
     book = Book()
     waiting: list[dict[str, Any]] = []
     lost_at, latest = 0, 0
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-        for number, line in enumerate(lines, 1):
-            if '"depthUpdate"' not in line and '"lastUpdateId"' not in line:
-                continue
-            message = _message(line, path, number)
-            update = message.get("data", message)
-            if "lastUpdateId" in update:
-                if book.last is None:
-                    book.start(update)
-                todo, waiting = waiting, []
-            elif update["s"] != symbol:
-                raise ValueError(
-                    f"{path}:{number}: symbol must be {symbol!r}, was {update['s']!r}; mend ingest.depth.files, or "
-                    "split the log"
-                )
-            else:
-                todo = [update]
-            for each in todo:
-                place = book.place(each)
-                if place == "gap":
-                    # Kept, since the snapshot that it belongs to may come after it.
-                    waiting.append(each)
-                    lost_at = lost_at or number
-                    book.lose()
-                elif place == "next":
-                    book.apply(each)
-                    lost_at = 0
-                    latest = max(latest, int(each["E"]))
-                    if book.bids and book.asks and book.bids.peekitem(-1)[0] >= book.asks.peekitem(0)[0]:
-                        raise ValueError(f"{path}:{number}: bids must lie below asks, was crossed; the log is damaged")
-                    yield latest, book
+    for number, line in _lines(path):
+        if '"depthUpdate"' not in line and '"lastUpdateId"' not in line:
+            continue
+        update = _message(line, path, number)
+        if "lastUpdateId" in update:
+            if book.last is None:
+                _taken(book.start, update, path, number)
+            todo, waiting = waiting, []
+        elif update.get("s") != symbol:
+            raise ValueError(
+                f"{path}:{number}: symbol must be {symbol!r}, was {update.get('s')!r}; mend ingest.depth.files, or "
+                "split the log"
+            )
+        else:
+            todo = [update]
+        for each in todo:
+            place = _taken(book.place, each, path, number)
+            if place == "gap":
+                # Kept, since the snapshot that it belongs to may come after it.
+                waiting.append(each)
+                lost_at = lost_at or number
+                book.lose()
+            elif place == "next":
+                _taken(book.apply, each, path, number)
+                lost_at = 0
+                latest = max(latest, _taken(lambda update: int(update["E"]), each, path, number))
+                yield latest, book
     if lost_at:
         raise ValueError(
             f"{path}:{lost_at}: updates must follow each other from a snapshot on, was a gap that no later snapshot "
@@ -108,9 +106,32 @@ def books(path: Path, symbol: str) -> Iterator[tuple[int, Book]]:
         )
 
 
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                yield number, line
+    except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}:{number + 1}: must be whole, was not ({error}); take the lines before it into a file of their own"
+        ) from None
+
+
 def _message(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         message: dict[str, Any] = json.loads(line[line.index("{") :])
     except ValueError:
         raise ValueError(f"{path}:{number}: must be a time and JSON, was {line[:60]!r}; mend the line") from None
-    return message
+    update: dict[str, Any] = message.get("data", message)
+    return update
+
+
+def _taken(take: Callable[[dict[str, Any]], T], update: dict[str, Any], path: Path, number: int) -> T:
+    try:
+        return take(update)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}:{number}: must be a snapshot or update of Binance's depth stream, was not "
+            f"({type(error).__name__}: {error}); take the line out"
+        ) from None

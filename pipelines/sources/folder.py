@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS, OPTIONAL, Part, fingerprint
-from pipelines.sources.times import utc
+from pipelines.sources.times import check_zone, usual_interval, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,15 @@ class ColumnNames:
 
 @dataclass(frozen=True, slots=True)
 class FolderParams:
-    """Bars from files: `path` holds *.csv and *.parquet."""
+    """path: holds *.csv and *.parquet; zone: of times that name none; stamp: what ts marks of a bar."""
 
     path: str
     columns: ColumnNames
+    zone: str
+    stamp: Literal["open", "close"]
+
+    def __post_init__(self) -> None:
+        check_zone("zone", self.zone)
 
 
 def read_folder(params: FolderParams, symbols: tuple[str, ...]) -> Iterator[Part]:
@@ -53,12 +60,12 @@ def read_folder(params: FolderParams, symbols: tuple[str, ...]) -> Iterator[Part
     for path in files:
         symbol = None if params.columns.symbol else path.stem
         if symbol is None or not symbols or symbol in symbols:
-            stamp = fingerprint((params.columns, path.stem), path)
-            yield Part(f"folder-{path.name}", stamp, symbol, partial(_bars, path, params.columns))
+            stamp = fingerprint((params.columns, params.zone, params.stamp, path.stem), path)
+            yield Part(f"folder-{path.name}", stamp, symbol, partial(_bars, path, params))
 
 
-def _bars(path: Path, names: ColumnNames) -> dict[str, pl.DataFrame]:
-    frame = read_file(path)
+def _bars(path: Path, params: FolderParams) -> dict[str, pl.DataFrame]:
+    frame, names = read_file(path), params.columns
     wanted = {column: getattr(names, column) for column in {**BARS, **OPTIONAL}}
     wanted = {column: name for column, name in wanted.items() if name or column not in OPTIONAL}
     if not wanted["symbol"]:
@@ -72,16 +79,16 @@ def _bars(path: Path, names: ColumnNames) -> dict[str, pl.DataFrame]:
     kinds = {**BARS, **OPTIONAL}
     bars = frame.select(
         pl.col(wanted["symbol"]).cast(pl.String).alias("symbol"),
-        utc(frame, wanted["ts"]).alias("ts"),
+        utc(frame, wanted["ts"], path, params.zone).alias("ts"),
         *(
             pl.col(name).cast(kinds[column], strict=False).alias(column)
             for column, name in wanted.items()
             if column not in ("symbol", "ts")
         ),
     )
+    if params.stamp == "close":
+        length = usual_interval(bars["ts"])
+        if length is None:
+            raise ValueError(f"{path}: must hold two bars, so that their length shows, was {bars.height}; add some")
+        bars = bars.with_columns(pl.col("ts") - length)
     return {"bars": bars}
-
-
-def read_file(path: Path) -> pl.DataFrame:
-    """A CSV or Parquet file as it is."""
-    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import polars as pl
 
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS, SERIES, Part, fingerprint
 from pipelines.sources.times import utc
 
@@ -48,6 +49,8 @@ def read_freqtrade(params: FreqtradeParams, symbols: tuple[str, ...]) -> Iterato
     folder = Path(params.path)
     parts, bars = [], 0
     for path in sorted(path for path in folder.rglob("*") if path.suffix in (".feather", ".parquet")):
+        if path.stem.endswith("-trades"):
+            continue
         name = NAME.fullmatch(path.stem)
         if name is None:
             raise ValueError(f"{path}: must be named like LTC_USDT-1h.feather, was not; take it out of the folder")
@@ -77,7 +80,7 @@ def _bars(path: Path, symbol: str) -> dict[str, pl.DataFrame]:
     frame = _read(path)
     bars = frame.select(
         pl.lit(symbol).alias("symbol"),
-        utc(frame, "date").alias("ts"),
+        utc(frame, "date", path).alias("ts"),
         *(pl.col(name).cast(pl.Float64) for name in COLUMNS[1:]),
     )
     return {"bars": bars.cast(pl.Schema(BARS))}
@@ -85,7 +88,7 @@ def _bars(path: Path, symbol: str) -> dict[str, pl.DataFrame]:
 
 def _series(path: Path, symbol: str, name: str) -> dict[str, pl.DataFrame]:
     frame = _read(path)
-    ts = utc(frame, "date")
+    ts = utc(frame, "date", path)
     if name == "mark":
         # The usual distance, since freqtrade names a timeframe that funding decides.
         ts = ts + frame["date"].diff().median()
@@ -95,7 +98,7 @@ def _series(path: Path, symbol: str, name: str) -> dict[str, pl.DataFrame]:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    frame = pl.read_ipc(path) if path.suffix == ".feather" else pl.read_parquet(path)
+    frame = read_file(path)
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise ValueError(f"{path}: must have the columns {list(COLUMNS)}, was without {missing}; download it again")

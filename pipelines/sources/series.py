@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from pipelines.sources.folder import read_file
+from pipelines.sources.files import read_file
 from pipelines.sources.tables import SERIES, Part, fingerprint
-from pipelines.sources.times import utc
+from pipelines.sources.times import check_zone, utc
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesFile:
     """One file: what its columns mean, and how many days after `ts` its values became known.
 
-    symbol: column of symbols, empty = for all; name: column of names, empty = the value columns' own names.
+    symbol: column of symbols, empty = for all; name: column of names, empty = the value columns' own names. names:
+    those to take, each with its own delay; empty = all, with delay_days. zone: of times that name none.
     """
 
     path: str
@@ -30,13 +29,17 @@ class SeriesFile:
     ts: str
     values: tuple[str, ...]
     delay_days: float
+    names: dict[str, float]
+    zone: str
 
     def __post_init__(self) -> None:
-        if not 0 <= self.delay_days <= 366:
-            raise ValueError(
-                f"delay_days: must lie in [0, 366], was {self.delay_days!r}; typical: 0 for funding, 1 for daily "
-                "values stamped at the start of their day"
-            )
+        for key, days in {"delay_days": self.delay_days, **{f"names.{k}": v for k, v in self.names.items()}}.items():
+            if not 0 <= days <= 366:
+                raise ValueError(
+                    f"{key}: must lie in [0, 366], was {days!r}; typical: 0 for funding, 1 for daily values stamped at "
+                    "the start of their day"
+                )
+        check_zone("zone", self.zone)
         if not self.values or (self.name and len(self.values) > 1):
             raise ValueError(
                 f"values: must be one column beside a column of names, else one or more, was {list(self.values)!r}; "
@@ -68,7 +71,7 @@ def read_series(params: SeriesParams, symbols: tuple[str, ...]) -> Iterator[Part
 
 def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
     path = Path(file.path)
-    frame = _json(path) if path.suffix in (".json", ".jsonl", ".ndjson") else read_file(path)
+    frame = read_file(path)
     for key, name in [
         ("symbol", file.symbol),
         ("name", file.name),
@@ -80,7 +83,7 @@ def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
                 f"ingest.series.files[{place}].{key}: must be a column of {path.name} ({', '.join(frame.columns)}), "
                 f"was {name!r}; mend the name"
             )
-    known = utc(frame, file.ts) + dt.timedelta(days=file.delay_days)
+    known = utc(frame, file.ts, path, file.zone)
     symbol = pl.col(file.symbol).cast(pl.String) if file.symbol else pl.lit("*")
     parts = [
         frame.select(
@@ -91,17 +94,20 @@ def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
         )
         for column in file.values
     ]
-    return {"series": pl.concat(parts).cast(pl.Schema(SERIES))}
+    return {"series": _delayed(pl.concat(parts).cast(pl.Schema(SERIES)), file, place)}
 
 
-def _json(path: Path) -> pl.DataFrame:
-    """A list of objects, an object that holds one such list (as many web services answer), or an object a line."""
-    if path.suffix != ".json":
-        return pl.read_ndjson(path, infer_schema_length=None)
-    data: Any = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(data, dict):
-        lists = [value for value in data.values() if isinstance(value, list)]
-        data = lists[0] if len(lists) == 1 else None
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise ValueError(f"{path}: must be a list of objects, or an object with one such list, was another; reshape it")
-    return pl.DataFrame(data, infer_schema_length=None)
+def _delayed(series: pl.DataFrame, file: SeriesFile, place: int) -> pl.DataFrame:
+    """Only the names asked for, and from when each value was known."""
+    if not file.names:
+        return series.with_columns(pl.col("ts") + dt.timedelta(days=file.delay_days))
+    found = series["name"].unique().drop_nulls().sort().to_list()
+    unknown = sorted(set(file.names) - set(found))
+    if unknown:
+        raise ValueError(
+            f"ingest.series.files[{place}].names: must be names in {Path(file.path).name} ({', '.join(found)}), was "
+            f"{unknown}; mend them"
+        )
+    delays = {name: dt.timedelta(days=days) for name, days in file.names.items()}
+    chosen = series.filter(pl.col("name").is_in(list(delays)))
+    return chosen.with_columns(pl.col("ts") + pl.col("name").replace_strict(delays, return_dtype=pl.Duration("us")))

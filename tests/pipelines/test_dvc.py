@@ -15,7 +15,9 @@ MEANS = {"pipelines/__init__.py", "pipelines/params.py", "pipelines/atomic.py"}
 
 
 def stages() -> dict[str, dict[str, object]]:
-    data = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
+    listed = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["evaluate"]["entries"]["file"]
+    text = (ROOT / "dvc.yaml").read_text().replace("${evaluate.entries.file}", listed)
+    data = YAML(typ="safe", pure=True).load(text)["stages"]
     out: dict[str, dict[str, object]] = {}
     for name, stage in data.items():
         if "matrix" not in stage:

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,12 @@ from pipelines.baselines import (
     trades_of,
 )
 from pipelines.bootstrap import BootstrapParams
-from pipelines.entries import EntryParams, find_entries
+from pipelines.entries import find_entries, index_entries
+from pipelines.entry_rules import EntryParams
 from pipelines.frontier import curves, gaps
 from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
+from pipelines.params import section
 from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
 from pipelines.results import closed, draws, equity_curves, write_results
 from pipelines.scorecard import mark_ambiguous
@@ -39,6 +42,7 @@ from pipelines.tables import bars_by_symbol
 from pipelines.terms import Terms
 from reference_parabolic import parabolic_stop
 
+ROOT = Path(__file__).parents[2]
 COSTS = Costs(0.001, 0.0005, 0.002)
 TERMS = {symbol: Terms(COSTS) for symbol in ("A", "B")}
 GRIDS = BaselineParams(
@@ -70,12 +74,14 @@ def volatility(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 CUT = SplitParams(dt.date(2020, 9, 1), dt.date(2020, 12, 1), dt.date(2021, 3, 1), 3, 20)
-EVERY = EntryParams("every_n", "both", 5, 3, 8, 4, 2, 1, "")
+EVERY = replace(
+    section("evaluate.entries", EntryParams, ROOT / "params.yaml"), rule="every_n", every_bars=4, cooldown_bars=2
+)
 
 
 @pytest.fixture(scope="module")
 def parts(bars: pl.DataFrame, volatility: pl.DataFrame) -> dict[str, list[Market]]:
-    entries = find_entries(bars, EVERY)
+    entries = index_entries(find_entries(bars, EVERY)[0], bars)
     return {part: markets(bars, volatility, entries, CUT, part, H, TERMS) for part in ("train", "test")}
 
 
@@ -234,7 +240,7 @@ def trades(parts: dict[str, list[Market]], bars: pl.DataFrame, volatility: pl.Da
         tables["random"] = pl.concat(random_distances(m, tables["product"], H, mode, generator) for m in parts["test"])
         frames += [f.select(pl.lit(n).alias("policy"), pl.lit(mode).alias("mode"), pl.all()) for n, f in tables.items()]
     filled = add_exit_bars(mark_ambiguous(pl.concat(frames)), parts["test"][0].bars.ts)
-    return with_groups(filled, find_regimes(find_entries(bars, EVERY), volatility, CUT.train_until), "a + b")
+    return with_groups(filled, find_regimes(find_entries(bars, EVERY)[0], volatility, CUT.train_until), "a + b")
 
 
 def test_all_policies_trade_the_same_entries(trades: pl.DataFrame) -> None:

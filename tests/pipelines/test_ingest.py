@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.ingest import ingest
 from pipelines.params import section
-from pipelines.partitions import read_bars, read_series, symbols_in, write_part
+from pipelines.partitions import read_bars, read_months, read_series, symbols_in, write_part
 from pipelines.sources import BARS, SERIES, SOURCES, IngestParams
 from pipelines.sources.arch import ArchParams
 from pipelines.sources.folder import ColumnNames, FolderParams
@@ -23,7 +23,7 @@ ARCH = replace(section("ingest", IngestParams, ROOT / "params.yaml"), sources=("
 
 
 def folder_source(path: Path, columns: ColumnNames = COLUMNS) -> IngestParams:
-    return replace(ARCH, sources=("folder",), folder=FolderParams(str(path), columns))
+    return replace(ARCH, sources=("folder",), folder=FolderParams(str(path), columns, "UTC", "open"))
 
 
 def write_days(path: Path, first: str, days: int, price: float = 1.0) -> None:
@@ -88,6 +88,16 @@ def test_what_is_out_of_order_stays_so(tmp_path: Path) -> None:
     bars = read_bars(tmp_path / "bars")
     assert bars["volume"].to_list() == [0, 1, 2, 3, 4, 5]
     assert bars["ts"].is_null().to_list() == [True, False, False, True, False, False]
+
+
+def test_files_of_a_folder_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for name, day, volume in (("part_10", "2020-01-10", 10), ("part_2", "2020-01-02", 2)):
+        (tmp_path / f"raw/{name}.csv").write_text(f"time,s,o,h,l,c,v\n{day},A,1,1,1,1,{volume}\n")
+    ingest(folder_source(tmp_path / "raw", replace(COLUMNS, symbol="s")), tmp_path)
+    assert read_bars(tmp_path / "bars")["volume"].to_list() == [2, 10]
+    ((_, month),) = read_months(tmp_path / "bars", BARS)
+    assert month["volume"].to_list() == [2, 10]
 
 
 def test_every_series_lies_in_its_own_months(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.partitions import read_bars, write_part
-from pipelines.sources import BARS, OPTIONAL
+from pipelines.sources import BARS, OPTIONAL, SERIES
 from pipelines.tables import bar_series, series_for
 
 OPEN = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -37,3 +37,11 @@ def test_they_reach_features_as_series_from_the_close_of_their_bar_on() -> None:
     assert ts.tolist() == [start + HOUR, start + 2 * HOUR]
     assert values.tolist() == [0.5, 0.25]
     assert bar_series(frame, ["trades"], HOUR)["value"].to_list() == [5.0], "a bar without a value gives no row"
+
+
+def test_a_symbols_own_series_comes_before_that_of_all() -> None:
+    day = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    rows = [("*", "fear", day, 1.0), ("A", "fear", day + dt.timedelta(days=1), 2.0), ("B", "other", day, 3.0)]
+    frame = pl.DataFrame(rows, schema=SERIES, orient="row")
+    assert series_for(frame, {}, "A", ["fear"], HOUR)["fear"][1].tolist() == [2.0]
+    assert series_for(frame, {}, "B", ["fear"], HOUR)["fear"][1].tolist() == [1.0]

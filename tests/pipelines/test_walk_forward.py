@@ -102,6 +102,17 @@ def test_only_what_changed_is_done_again(checked: Path, tmp_path: Path, monkeypa
     series = checked / "series.parquet"
     write_parquet(pl.read_parquet(series).head(2000), series)
     assert prepare(fold, other, checked, folder)
+    (tmp_path / "e.csv").write_text("id,symbol,ts,side\n")
+    monkeypatch.chdir(tmp_path)
+    other["evaluate"]["entries"] |= {"rule": "file", "file": "e.csv"}
+    assert prepare(fold, other, checked, folder)
+    assert YAML(typ="safe", pure=True).load((folder / "params.yaml").read_text())["evaluate"]["entries"]["file"] == str(
+        tmp_path / "e.csv"
+    )
+    (folder / "done").touch()
+    assert not prepare(fold, other, checked, folder)
+    (tmp_path / "e.csv").write_text("id,symbol,ts,side\n1,A,2001-01-03,1\n")
+    assert prepare(fold, other, checked, folder)
 
 
 def test_the_stages_of_a_fold_are_those_of_the_pipeline() -> None:

@@ -88,6 +88,8 @@ def test_only_what_is_asked_for(tmp_path: Path) -> None:
         "data/spot/daily/klines/C/1m/C-1m-2023-04-02.zip",
     ):
         zipped(tmp_path / place, line)
+    for other in ("trades", "bookTicker", "liquidationSnapshot"):
+        zipped(tmp_path / f"BTCUSDT-{other}-2023-03-23.zip", "tables that are not ours")
     asked = replace(SPOT, path=str(tmp_path), start=DAY, end=dt.date(2023, 4, 1))
     assert [part.symbol for part in read_binance(asked, ())] == ["A"]
     assert [part.symbol for part in read_binance(replace(asked, market="usdm"), ())] == ["U"]

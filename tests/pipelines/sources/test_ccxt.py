@@ -28,6 +28,7 @@ class Fake(ccxt.Exchange):
     calls: ClassVar[list[tuple]] = []
     failures: ClassVar[list[Exception]] = []
     now = NOW
+    hole = HOLE
 
     def describe(self) -> dict:
         has = {"fetchOHLCV": True, "fetchTrades": True, "fetchFundingRateHistory": True}
@@ -43,7 +44,7 @@ class Fake(ccxt.Exchange):
         return [row for row in rows if time_of(row) >= since][:limit]
 
     def fetch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
-        rows = [[BEGIN + i * HOUR, i, i + 2, i - 1, i + 1, 5.0] for i in range(102) if i not in HOLE]
+        rows = [[BEGIN + i * HOUR, i, i + 2, i - 1, i + 1, 5.0] for i in range(102) if i not in self.hole]
         rows = [row for row in rows if row[0] <= self.now]
         # A page reaches from `since` over so many hours, as many exchanges count, holes included.
         rows = [row for row in rows if row[0] < since + limit * HOUR]
@@ -92,7 +93,7 @@ def test_a_month_that_is_over_is_asked_for_once(tmp_path: Path, fake: type[Fake]
     fake.calls.clear()
     fake.now += HOUR
     second = read(tmp_path, "bars")
-    assert min(since for _, since in fake.calls) == february
+    assert min(since for _, since in fake.calls) > february + 40 * HOUR, "nor are the running month's settled pages"
     assert second["open"].to_list() == [*first["open"], 100]
     keys = [part.key for part in read_ccxt(replace(PARAMS, path=str(tmp_path)), ("BTC/USDT",))]
     assert keys == ["ccxt-fake-BTC/USDT-1h-2023-01", "ccxt-fake-BTC/USDT-1h-2023-02"]
@@ -141,10 +142,113 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
             replace(PARAMS, **change)
 
 
+class Capped(Fake):
+    """As OKX and Coinbase: fewer rows than asked for, counted from `since` on, holes included."""
+
+    hole = range(60, 70)
+
+    def fetch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
+        return super().fetch_ohlcv(symbol, timeframe, since, min(limit, 3))
+
+
+class Hourly(Fake):
+    """As Binance: trades of one hour from `since` on; two days of them, with a pause between."""
+
+    moments = (*range(0, 50), *range(200, 250))
+
+    def fetch_trades(self, symbol, since=None, limit=None, params=None) -> list:
+        times = [BEGIN + i * HOUR // 4 for i in self.moments]
+        rows = [{"id": str(t), "timestamp": t, "price": 1.0, "amount": 1.0, "side": "buy"} for t in times]
+        rows = [row for row in rows if row["timestamp"] < since + HOUR]
+        return self.answer("trades", since, limit, rows, lambda row: row["timestamp"])
+
+
+class Latest(Fake):
+    """As Kraken: its latest rows whatever is asked for."""
+
+    def fetch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
+        begin = self.now // HOUR - 9
+        return self.answer("ohlcv", since, 10, [[i * HOUR, 1, 1, 1, 1, 1] for i in range(begin, begin + 10)], max)
+
+    def fetch_trades(self, symbol, since=None, limit=None, params=None) -> list:
+        return []
+
+
+def test_an_exchange_may_answer_with_fewer_bars_than_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ccxt, "fake", Capped)
+    assert read(tmp_path, "bars", page_rows=100)["open"].to_list() == [i for i in range(100) if i not in Capped.hole]
+
+
+def test_trades_go_on_after_a_quiet_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ccxt, "fake", Hourly)
+    trades = read(tmp_path, "trades", kinds=("trades",), page_rows=1000)
+    assert [(ts - START) // dt.timedelta(minutes=15) for ts in trades["ts"]] == list(Hourly.moments)
+
+
+def test_an_exchange_with_its_latest_rows_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ccxt, "fake", Latest)
+    message = r"ingest\.ccxt\.start: .* was 2023-01-30; of BTC/USDT it gives its latest 10 rows alone, from 2023-02-02"
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, "bars")
+    assert not list(tmp_path.rglob("*.parquet"))
+    with pytest.raises(ValueError, match="must lie where the exchange still answers, was 2023-02-01"):
+        read(tmp_path, "bars", start=dt.date(2023, 2, 1))
+
+
+def test_a_symbol_that_was_listed_late(tmp_path: Path) -> None:
+    early = {"start": dt.date(2022, 12, 1), "page_rows": 40}
+    assert read(tmp_path, "bars", **early)["open"].to_list() == [i for i in range(100) if i not in HOLE]
+    # Of December the exchange has said nothing, of January that it begins on the 30th.
+    assert [path.name[:7] for path in tmp_path.rglob("*-*.parquet") if "running" not in path.name] == ["2023-01"]
+
+
+def test_an_empty_month_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ccxt, "fake", Latest)
+        assert read(tmp_path, "trades", kinds=("trades",)).is_empty()
+        assert "fake has no trades of BTC/USDT in 2023-01; asked again in the next run" in capsys.readouterr().out
+    assert read(tmp_path, "trades", kinds=("trades",)).height == 50
+
+
+def test_pages_stay_when_a_month_breaks_off(tmp_path: Path, fake: type[Fake]) -> None:
+    whole = read(tmp_path / "whole", "bars")
+    real, fake.failures = Fake.answer, []
+
+    def dying(self: Fake, name: str, since: int, *rest: object) -> list:
+        if len(self.calls) >= 3:
+            raise ccxt.ExchangeNotAvailable("gone")
+        return real(self, name, since, *rest)  # type: ignore[arg-type]
+
+    fake.calls.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Fake, "answer", dying)
+        with pytest.raises(ValueError, match="gone"):
+            read(tmp_path, "bars")
+    log = next(tmp_path.glob("fake/**/*.jsonl"))
+    assert len(log.read_text().splitlines()) == 3
+    with log.open("a") as stream:
+        stream.write("[16750")  # torn by a kill
+    fake.calls.clear()
+    assert read(tmp_path, "bars").equals(whole)
+    assert fake.calls[0][1] == BEGIN + 21 * HOUR
+
+
+def test_a_month_settles_before_it_counts_as_over(tmp_path: Path, fake: type[Fake]) -> None:
+    fake.now = int(dt.datetime(2023, 2, 1, 0, 30, tzinfo=dt.UTC).timestamp() * 1000)
+    read(tmp_path, "bars")
+    assert all("running" in path.name for path in tmp_path.rglob("*.parquet"))
+    fake.now += HOUR
+    read(tmp_path, "bars")
+    assert sum("running" not in path.name for path in tmp_path.rglob("*.parquet")) == 1
+
+
 class Live(Fake):
     """Sends the updates of its script; an exception in it is raised."""
 
     script: ClassVar[list] = []
+    page = 1000
 
     async def watch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
         step = self.script.pop(0)
@@ -152,8 +256,8 @@ class Live(Fake):
             raise step
         return step
 
-    async def fetch_ohlcv(self, *arguments, **others) -> list:  # type: ignore[override]
-        return super().fetch_ohlcv(*arguments, **others)
+    async def fetch_ohlcv(self, symbol, timeframe, since, limit) -> list:  # type: ignore[override]
+        return super().fetch_ohlcv(symbol, timeframe, since, min(limit, self.page))
 
 
 def bar(i: int, close: float | None = None) -> list:
@@ -184,10 +288,17 @@ def expected(*numbers: int) -> list[tuple]:
         ([[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(2)], [bar(3)]], [1, 2]),
         ([[bar(2)], [bar(1)], [bar(3)]], [2]),  # late news of a closed bar
         ([[bar(1)], [bar(3)], [bar(4)]], [1, 2, 3]),  # skipped without an error
+        ([[bar(1), bar(2), bar(3)], [bar(4)]], [3]),  # what closed before the call comes with the first update
     ],
 )
 def test_live_bars_come_once_when_closed_and_without_holes(script: list, numbers: list[int]) -> None:
     assert asyncio.run(collect(script)) == expected(*numbers)
+
+
+def test_a_long_outage_is_fetched_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Live, "page", 3)
+    script = [[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(29)], [bar(30)]]
+    assert asyncio.run(collect(script)) == expected(*range(1, 30))
 
 
 def test_live_errors_that_waiting_cannot_mend_are_raised() -> None:

@@ -5,6 +5,7 @@ import datetime as dt
 import gzip
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -49,7 +50,7 @@ def test_the_book_is_the_snapshot_and_what_follows(tmp_path: Path) -> None:
         spot(13, 13, 1900, asks=[["100.5", "1"]]),
         spot(14, 15, 2000, bids=[["98", "7"], ["97", "1"]], asks=[["101", "0"]]),
     )
-    (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "venue"),), 2, 1000, (10.0,)), ())
+    (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "venue", True),), 2, 1000, (10.0,)), ())
     tables = part.read()
     assert dict(tables["depth"].schema) == DEPTH
     assert dict(tables["series"].schema) == SERIES
@@ -95,8 +96,14 @@ def test_a_gap_is_refused_by_its_line(tmp_path: Path, messages: list[dict], line
 
 
 def test_damaged_logs_are_refused_by_their_line(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r":2: bids must lie below asks"):
-        lasts(write(tmp_path / "a.jsonl", SNAPSHOT, spot(11, 11, 1, bids=[["101", "1"]])))
+    lacking = spot(11, 11, 1)
+    del lacking["data"]["E"]
+    with pytest.raises(ValueError, match=r"a\.jsonl:2: must be a snapshot or update .*, was not \(KeyError: 'E'\)"):
+        lasts(write(tmp_path / "a.jsonl", SNAPSHOT, lacking))
+    whole = gzip.compress(write(tmp_path / "a.jsonl", SNAPSHOT, *(spot(i, i, i) for i in range(11, 99))).read_bytes())
+    (tmp_path / "a.jsonl.gz").write_bytes(whole[:-20])
+    with pytest.raises(ValueError, match=r"a\.jsonl\.gz:\d+: must be whole, was not"):
+        lasts(tmp_path / "a.jsonl.gz")
     other = spot(11, 11, 1)
     other["data"]["s"] = "Y"
     with pytest.raises(ValueError, match=r":2: symbol must be 'X', was 'Y'"):
@@ -111,7 +118,7 @@ def test_snapshots_in_parquet(tmp_path: Path) -> None:
                for k in ("price", "size") for i in range(3)}  # fmt: skip
     stamps = [1_700_000_000_100, 1_700_000_000_900, 1_700_000_005_000]
     pl.DataFrame({"exchange_timestamp": stamps, **columns}).write_parquet(tmp_path / "a.parquet")
-    params = DepthParams((DepthFile(str(tmp_path / "a.parquet"), "X", "v"),), 2, 1000, (10.0,))
+    params = DepthParams((DepthFile(str(tmp_path / "a.parquet"), "X", "v", True),), 2, 1000, (10.0,))
     (part,) = read_depth(params, ())
     depth = part.read()["depth"]
     assert depth["ts"].dt.epoch("ms").to_list() == [1_700_000_001_000, 1_700_000_006_000]
@@ -121,11 +128,38 @@ def test_snapshots_in_parquet(tmp_path: Path) -> None:
         part.read()
 
 
+def test_unsound_books_reach_the_check_and_give_no_figures(tmp_path: Path) -> None:
+    log = write(
+        tmp_path / "a.jsonl",
+        SNAPSHOT,
+        spot(11, 11, 1000, bids=[["101", "1"]]),  # crossed
+        spot(12, 12, 2000, bids=[["101", "0"]]),
+        spot(13, 13, 3000, asks=[["101", "0"], ["102", "0"]]),  # nothing left to buy
+    )
+    columns = {f"{s}_{k}_0": [p, p, p] for s, p in (("bid", 10.0), ("ask", 20.0)) for k in ("price", "size")}
+    columns |= {"bid_price_0": [10.0, 30.0, None], "exchange_timestamp": [1e12, 2e12, 3e12]}
+    pl.DataFrame(columns).write_parquet(tmp_path / "b.parquet")
+    for path, sound in ((log, [False, True, False]), (tmp_path / "b.parquet", [True, False, False])):
+        params = DepthParams((DepthFile(str(path), "X", "v", True),), 2, 1000, (10.0,))
+        tables = next(iter(read_depth(params, ()))).read()
+        assert tables["depth"].height == 3
+        assert tables["depth"]["ts"].is_in(tables["series"]["ts"].implode()).to_list() == sound
+
+
+def test_one_venue_feeds_the_series(tmp_path: Path) -> None:
+    log = write(tmp_path / "a.jsonl", SNAPSHOT, spot(11, 11, 1))
+    files = DepthFile(str(log), "X", "spot", False), DepthFile(str(log), "X", "usdm", True)
+    first, second = read_depth(DepthParams(files, 2, 1000, (10.0,)), ())
+    assert (set(first.read()), set(second.read())) == ({"depth"}, {"depth", "series"})
+    with pytest.raises(ValueError, match=r"files\[1\]\.series: must be true for one venue of X alone"):
+        DepthParams((replace(files[0], series=True), files[1]), 2, 1000, (10.0,))
+
+
 def test_parameters_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ingest\.depth\.files: must name one or more"):
         list(read_depth(DepthParams((), 2, 1000, (10.0,)), ()))
     with pytest.raises(ValueError, match=r"ingest\.depth\.files\[0\]\.path: must be a file"):
-        list(read_depth(DepthParams((DepthFile(str(tmp_path / "no.jsonl"), "X", "v"),), 2, 1000, (10.0,)), ()))
+        list(read_depth(DepthParams((DepthFile(str(tmp_path / "no.jsonl"), "X", "v", True),), 2, 1000, (10.0,)), ()))
     for change in ((0, 1000), (10, 0)):
         with pytest.raises(ValueError, match="must lie in"):
             DepthParams((), *change, ())
@@ -156,7 +190,7 @@ def test_the_rebuilt_book_has_the_exchanges_best_prices(market: str) -> None:
 @pytest.mark.data(str(REAL))
 @real
 def test_real_snapshots_keep_their_hole() -> None:
-    file = DepthFile(str(REAL / "hyperliquid_eth_orderbooks.parquet"), "ETH", "hyperliquid")
+    file = DepthFile(str(REAL / "hyperliquid_eth_orderbooks.parquet"), "ETH", "hyperliquid", True)
     (part,) = read_depth(DepthParams((file,), 20, 1000, (10.0,)), ())
     depth = part.read()["depth"]
     steps = depth["ts"].diff().drop_nulls()

@@ -10,14 +10,16 @@ from pipelines.sources.folder import ColumnNames, FolderParams, read_folder
 COLUMNS = ColumnNames("", "time", "o", "h", "l", "c", "v", "", "")
 
 
-def bars(path: Path, columns: ColumnNames = COLUMNS) -> pl.DataFrame:
-    return pl.concat([part.read()["bars"] for part in read_folder(FolderParams(str(path), columns), ())])
+def bars(path: Path, columns: ColumnNames = COLUMNS, zone: str = "UTC", stamp: str = "open") -> pl.DataFrame:
+    params = FolderParams(str(path), columns, zone, stamp)  # type: ignore[arg-type]
+    return pl.concat([part.read()["bars"] for part in read_folder(params, ())])
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("2020-01-02", dt.datetime(2020, 1, 2)),
+        ("20200102", dt.datetime(2020, 1, 2)),
         ("2020-01-02 03:04:05", dt.datetime(2020, 1, 2, 3, 4, 5)),
         ("2020-01-02T03:04:05Z", dt.datetime(2020, 1, 2, 3, 4, 5)),
         ("2020-01-02T03:04:05+02:00", dt.datetime(2020, 1, 2, 1, 4, 5)),
@@ -34,6 +36,35 @@ def test_times_of_any_spelling(tmp_path: Path, text: str, expected: dt.datetime 
     assert row["ts"] == (expected.replace(tzinfo=dt.UTC) if expected else None)
     assert row["symbol"] == "ACME"
     assert [row[name] for name in ("open", "high", "low", "close", "volume")] == [1, 2, 0.5, 1.5, 10]
+
+
+@pytest.mark.parametrize("number", ["43832", "20201302", "0"])
+def test_numbers_that_are_no_times_are_refused(tmp_path: Path, number: str) -> None:
+    (tmp_path / "ACME.csv").write_text(f"time,o,h,l,c,v\n1577934245,1,2,0.5,1.5,10\n{number},1,2,0.5,1.5,10\n")
+    with pytest.raises(ValueError, match=rf"ACME\.csv: times .* must be dates .*, was {number} in row 2"):
+        bars(tmp_path)
+
+
+def test_dates_without_dashes_beside_text(tmp_path: Path) -> None:
+    (tmp_path / "ACME.csv").write_text("time,o,h,l,c,v\n20200102,1,1,1,1,1\n2020-01-03,1,1,1,1,1\n")
+    assert bars(tmp_path)["ts"].dt.day().to_list() == [2, 3]
+
+
+def test_a_time_zone_and_stamps_of_closes(tmp_path: Path) -> None:
+    """Hourly bars stamped at their closes in New York, over the start of summer time there."""
+    days = ("2020-03-06 15:30", "2020-03-06 16:30", "2020-03-09 10:30")
+    (tmp_path / "A.csv").write_text("time,o,h,l,c,v\n" + "".join(f"{day},1,1,1,1,1\n" for day in days))
+    (tmp_path / "B.csv").write_text("time,o,h,l,c,v\n2020-03-09T11:30:00-04:00,1,1,1,1,1\n2020-03-09 12:30,1,1,1,1,1\n")
+    opens = [dt.datetime(2020, 3, 6, 19, 30), dt.datetime(2020, 3, 6, 20, 30), dt.datetime(2020, 3, 9, 13, 30)]
+    opens += [dt.datetime(2020, 3, 9, 14, 30), dt.datetime(2020, 3, 9, 15, 30)]
+    found = bars(tmp_path, zone="America/New_York", stamp="close")["ts"].to_list()
+    assert found == [ts.replace(tzinfo=dt.UTC) for ts in opens]
+    (tmp_path / "B.csv").write_text("time,o,h,l,c,v\n20200309,1,1,1,1,1\n")
+    assert bars(tmp_path, zone="America/New_York")["ts"][-1] == dt.datetime(2020, 3, 9, 4, tzinfo=dt.UTC)
+    with pytest.raises(ValueError, match=r"B\.csv: must hold two bars, so that their length shows, was 1"):
+        bars(tmp_path, stamp="close")
+    with pytest.raises(ValueError, match="zone: must be a time zone, was 'EST5'"):
+        bars(tmp_path, zone="EST5")
 
 
 def test_the_order_of_the_source_stays(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_pairs(name: str, pair: str) -> None:
 def test_candles_of_the_timeframe_and_series_of_futures(tmp_path: Path, suffix: str) -> None:
     candles(tmp_path / f"LTC_USDT-1h{suffix}", 1)
     candles(tmp_path / f"LTC_USDT-5m{suffix}", 1)
+    (tmp_path / f"LTC_USDT-trades{suffix}").write_bytes(b"raw trades, which freqtrade keeps beside them")
     for name, hours in (("1h-futures", 1), ("8h-mark", 8), ("8h-funding_rate", 8), ("1h-premiumIndex", 1)):
         candles(tmp_path / "futures" / f"ETH_USDT_USDT-{name}{suffix}", hours)
     (part,) = read_freqtrade(replace(SPOT, path=str(tmp_path)), ())
