@@ -20,7 +20,7 @@ from features.flow import FlowParams
 from features.graph import from_data
 from features.levels import LevelsParams
 from features.timeframes import TimeframesParams
-from features.volatility import VolatilityParams, log_return
+from features.volatility import VolatilityParams, ewma_sigma, log_return
 from inference import Graph, _native
 
 PATH = Path("docs/features.md")
@@ -40,6 +40,7 @@ SHORTHAND = {
     "gap": (bar("open") / bar("close").lag(1)).log(),
     "span": (bar("high") / bar("low")).log(),
     "body": (bar("close") / bar("open")).log(),
+    "scale": ewma_sigma(VolatilityParams()),
 }
 
 

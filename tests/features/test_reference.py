@@ -16,8 +16,8 @@ def test_the_page_is_the_one_that_the_graph_writes() -> None:
 
 def test_a_formula_reads_as_it_computes() -> None:
     lines = page().splitlines()
-    assert "| std_ratio | 20 | `rolling_std(ret, 20) / sigma` |" in lines
-    assert "| garch_ratio | 20 | `garch_sigma / sigma` |" in lines
+    assert "| std_ratio | 20 | `minimum((rolling_std(ret, 20) / scale), 100)` |" in lines
+    assert "| garch_ratio | 20 | `minimum((garch_sigma / scale), 100)` |" in lines
     assert any(
         line.startswith("| `rolling_quantile` | 1 | window: whole, 1 to 100000; quantile: 0 to 1 |") for line in lines
     )
