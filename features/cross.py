@@ -31,6 +31,7 @@ class CrossParams:
     decay: float = 0.97
     seed_bars: int = 30
     shrinkage: float = 0.3
+    long_decay: float = 0.997
     strength_bars: int = 20
     change_bars: int = 20
     max_age_days: float = 5.0
@@ -55,6 +56,14 @@ class CrossParams:
         number_in("features.cross.decay", self.decay, 0.5, 0.9999, "0.97")
         whole_in("features.cross.seed_bars", self.seed_bars, 2, 100_000, "30")
         number_in("features.cross.shrinkage", self.shrinkage, 0.0, 1.0, "0.3")
+        number_in(
+            "features.cross.long_decay", self.long_decay, 0.5, 0.99999, "0.997, a tenth of the forgetting of decay"
+        )
+        if self.long_decay <= self.decay:
+            raise ValueError(
+                f"features.cross.long_decay: must exceed decay ({self.decay}), was {self.long_decay}; typical: 0.97 and "
+                "0.997"
+            )
         whole_in("features.cross.strength_bars", self.strength_bars, 1, 100_000, "20")
         whole_in("features.cross.change_bars", self.change_bars, 1, 100_000, "20")
         number_in("features.cross.max_age_days", self.max_age_days, 1e-4, 365, "5 for daily bars, 0.01 for minutes")
@@ -116,14 +125,19 @@ def mean_of_present(values: Mapping[str, Expr]) -> Expr:
     return total / count
 
 
-def moments(pair: Pair, p: CrossParams) -> Moments:
+def moments(pair: Pair, decay: float, seed_bars: int) -> Moments:
     """EWMA of x^2, y^2 and x y with one decay, means taken as 0 (RiskMetrics 1996, section 5.2).
 
     Seeded with the means of the first seed_bars pairs. Warm-up: seed_bars + 1 bars.
     """
     return Moments(
-        *(x.ewma(p.decay, p.seed_bars) for x in (pair.own * pair.own, pair.other * pair.other, pair.own * pair.other))
+        *(x.ewma(decay, seed_bars) for x in (pair.own * pair.own, pair.other * pair.other, pair.own * pair.other))
     )
+
+
+def long_run(pair: Pair, p: CrossParams) -> Expr:
+    """Correlation with the slow decay: what is usual for the pair."""
+    return correlation(moments(pair, p.long_decay, p.seed_bars))
 
 
 def correlation(m: Moments) -> Expr:
@@ -131,14 +145,18 @@ def correlation(m: Moments) -> Expr:
     return clipped(ratio(m.product, (m.own * m.other).sqrt()), 1.0)
 
 
-def shrunk(raw: Expr, target: Expr, symbol: str, p: CrossParams) -> Expr:
-    """(1 - shrinkage) correlation + shrinkage target; that of a symbol with itself stays 1.
+def shrunk(raw: Expr, target: Expr, p: CrossParams, symbol: str = "") -> Expr:
+    """(1 - shrinkage) correlation + shrinkage target; that of `symbol` with itself stays 1.
 
-    Towards constant correlation (Ledoit and Wolf 2004, Journal of Portfolio Management 30, "Honey, I Shrunk the Sample
-    Covariance Matrix"): the target is the mean correlation with the other symbols, the intensity a parameter instead of
-    their estimate.
+    A correlation of few bars is noisy, and most of its swings go back. The target is what is usual: the mean over the
+    other symbols of the pairs' long-run correlations, towards which all are drawn alike (constant correlation: Ledoit
+    and Wolf 2004, Journal of Portfolio Management 30, "Honey, I Shrunk the Sample Covariance Matrix"; that the overall
+    mean forecasts best: Elton and Gruber 1973, Journal of Finance 28). With one other symbol, and for a basket, it is
+    the pair's own long-run correlation (as Vasicek 1973, Journal of Finance 28, draws a beta to what was known before).
+    The intensity is a parameter.
     """
-    weight = Expr("constant", (), {"value": {symbol: 0.0, "*": p.shrinkage}})
+    own = {symbol: 0.0} if symbol else {}
+    weight = Expr("constant", (), {"value": {**own, "*": p.shrinkage}})
     return raw + weight * (target - raw)
 
 
@@ -167,22 +185,22 @@ def expressions(p: CrossParams) -> dict[str, Expr]:
         return {}
     out: dict[str, Expr] = {}
     pairs = {name: symbol_pair(name, p) for name in p.symbols}
-    measured = {name: moments(pair, p) for name, pair in pairs.items()}
-    raw = {name: correlation(m) for name, m in measured.items()}
-    target = mean_of_present(raw)
+    target = mean_of_present({name: long_run(pair, p) for name, pair in pairs.items()})
     for name, pair in pairs.items():
-        together = shrunk(raw[name], target, name, p)
+        m = moments(pair, p.decay, p.seed_bars)
+        together = shrunk(correlation(m), target, p, name)
         out[f"correlation_{name}"] = together
-        out[f"beta_{name}"] = beta(together, measured[name])
-        out[f"relative_strength_{name}"] = relative_strength(pair, measured[name], p.strength_bars)
+        out[f"beta_{name}"] = beta(together, m)
+        out[f"relative_strength_{name}"] = relative_strength(pair, m, p.strength_bars)
     for name, members in p.baskets.items():
         pair = basket_pair(members, p)
-        m = moments(pair, p)
-        together = correlation(m)
+        m = moments(pair, p.decay, p.seed_bars)
+        together = shrunk(correlation(m), long_run(pair, p), p)
         out[f"correlation_basket_{name}"] = together
         out[f"beta_basket_{name}"] = beta(together, m)
         out[f"relative_strength_basket_{name}"] = relative_strength(pair, m, p.strength_bars)
-    together = correlation(moments(basket_pair(p.symbols, p), p))
+    others = basket_pair(p.symbols, p)
+    together = shrunk(correlation(moments(others, p.decay, p.seed_bars)), long_run(others, p), p)
     out["correlation_others"] = together
     # rises where all fall together: contagion (Forbes and Rigobon 2002, Journal of Finance 57)
     out["correlation_others_change"] = together - together.lag(p.change_bars)

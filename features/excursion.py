@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.expression import Expr, bar, where
+from features.expression import Expr, bar, minimum, where
 from features.volatility import VolatilityParams, ewma_sigma, log_return
 from features.volatility_fits import Constants
 from features.volatility_regimes import three_probabilities, turbulent_probability
 from inference.checks import number_in, whole_in
 
 AUXILIARY: tuple[str, ...] = ()
+MAX_EXCURSION = 20.0  # units: what the first move after a standstill comes to
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,12 @@ class ExcursionParams:
 
 
 def excursions(p: ExcursionParams, sigma: Expr) -> tuple[Expr, Expr]:
-    """Downward and upward excursion of the latest closed horizon (a long's MAE and MFE), in units."""
+    """Downward and upward excursion of the latest closed horizon (a long's MAE and MFE), in units, at most 20."""
     entry = bar("open").lag(p.horizon_bars - 1) if p.horizon_bars > 1 else bar("open")
     unit = sigma.lag(p.horizon_bars) * p.horizon_bars**0.5 * entry
     down = (entry - bar("low").rolling_min(p.horizon_bars)) / unit
     up = (bar("high").rolling_max(p.horizon_bars) - entry) / unit
-    return down, up
+    return minimum(down, MAX_EXCURSION), minimum(up, MAX_EXCURSION)
 
 
 def stop_outcomes(p: ExcursionParams, sigma: Expr, side: int, distance: float) -> tuple[Expr, Expr]:
@@ -165,8 +166,8 @@ def expressions(
         out[f"{name}_excursion_trend"] = trend(values, p.recent_bars, p.window_bars)
     peak, trough = bar("high").rolling_max(p.peak_bars), bar("low").rolling_min(p.peak_bars)
     scale = sigma * p.peak_bars**0.5
-    out["drawdown"] = (peak / bar("close")).log() / scale
-    out["rally"] = (bar("close") / trough).log() / scale
+    out["drawdown"] = minimum((peak / bar("close")).log() / scale, MAX_EXCURSION)
+    out["rally"] = minimum((bar("close") / trough).log() / scale, MAX_EXCURSION)
     out["peak_age"] = bar("high").bars_since_max(p.peak_bars) / float(p.peak_bars)
     out["trough_age"] = bar("low").bars_since_min(p.peak_bars) / float(p.peak_bars)
     return out

@@ -72,15 +72,16 @@ def rsi(bars: int) -> Expr:
 
 
 def directional(bars: int) -> tuple[Expr, Expr]:
-    """+DI and -DI (Wilder 1978), 0 to 100; warm-up `bars` bars."""
+    """+DI and -DI (Wilder 1978), 0 to 100; 0 while nothing moved; warm-up `bars` bars."""
     plus, minus = (_directional_index(bars, output) for output in (0, 1))
     return plus, minus
 
 
 def adx(bars: int) -> Expr:
-    """Wilder average of 100 |+DM - -DM| / (+DM + -DM) (Wilder 1978), 0 to 100; a bar without movement counts as 0.
+    """Wilder average of 100 |+DM - -DM| / (+DM + -DM) (Wilder 1978), 0 to 100. Warm-up: 2 bars - 1.
 
-    Warm-up: 2 bars - 1.
+    Without any movement there is no direction: that counts as 0 during the warm-up, and later leaves the average as it
+    was (as in TA-Lib).
     """
     return _directional_index(bars, 2)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from features.divergence import bars_since, fading, value_when
+from features.divergence import bars_since, fading, pivot_high, pivot_low, value_when
 from features.expression import Expr, bar, constant, maximum, minimum, ratio, where
 from features.levels import LevelsParams, nearest_zones, round_numbers, unit
 from features.sessions import prior_range
 from features.volatility import VolatilityParams
-from features.zones import fractal_pivots
 
 NONE = constant(0.0)  # a price that no wick reaches from the body's side
 LONG_AGO = 1_000_000
@@ -53,8 +52,7 @@ def equal_extremes(pivot_bars: int, tolerance: Expr, bars: int, side: int) -> Ex
     Both pivots lie within `bars` bars; the pool is known from the bar after the second one is confirmed, for `bars`
     bars or until a wick has gone through it. Warm-up: 2 pivot_bars + 1, or that of the tolerance.
     """
-    tops, bottoms = fractal_pivots(pivot_bars)
-    pivot = tops if side > 0 else bottoms
+    pivot = pivot_high(pivot_bars) if side > 0 else pivot_low(pivot_bars)
     level = wick(side).lag(pivot_bars)
     previous = value_when(pivot, level, 1, NONE)
     near = (level - previous).abs() <= tolerance * level

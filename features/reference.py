@@ -29,7 +29,7 @@ from features.liquidity import money, tick_sign
 from features.named_series import SeriesParams
 from features.swings import legs, turned, zigzag
 from features.timeframes import TimeframesParams
-from features.volatility import VolatilityParams, log_return
+from features.volatility import VolatilityParams, ewma_sigma, log_return
 from features.volatility_clock import seasons
 from features.volatility_models import Models
 from features.volatility_ranges import rogers_satchell_variance
@@ -70,6 +70,7 @@ SHORTHAND = {
     "gap": (bar("open") / bar("close").lag(1)).log(),
     "span": (bar("high") / bar("low")).log(),
     "body": (bar("close") / bar("open")).log(),
+    "scale": ewma_sigma(VolatilityParams()),
     "unit": unit(LevelsParams(), VolatilityParams()),
     "log_high": bar("high").log(),
     "log_low": bar("low").log(),

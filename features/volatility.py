@@ -1,9 +1,10 @@
 """Volatility: how far the price moves by itself, at several speeds, from closes, ranges, gaps and models.
 
 Auxiliary outputs: `sigma` (EWMA forecast of the next bar's return standard deviation, fraction of price: the unit of
-all distances), `garch_sigma` (the GARCH forecast of the same), `atr` (price units), `seasonal_sigma` (`sigma` times the
-seasons of the bar to come). Features are ratios to `sigma`, so that one net serves symbols and eras of any level. What
-is measured stands in volatility_ranges.py, what the clock says in volatility_clock.py, what is fitted in
+all distances; missing while the price stands still, when nothing should be labelled or decided in it), `garch_sigma`
+(the GARCH forecast of the same), `atr` (price units), `seasonal_sigma` (sigma times the seasons of the bar to come).
+Features are ratios to sigma, at least 1e-6 (SIGMA_FLOOR), so that one net serves symbols and eras of any level, and
+are known and bounded in a standstill and after it. What is measured stands in volatility_ranges.py, what the clock says in volatility_clock.py, what is fitted in
 volatility_models.py and volatility_regimes.py.
 """
 
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import volatility_models
-from features.expression import Expr, as_of, bar, maximum
+from features.expression import Expr, as_of, bar, maximum, minimum, ratio
+from features.scaling import held
 from features.volatility_clock import gap_variances, seasons
 from features.volatility_fits import Constants
 from features.volatility_models import (
@@ -30,8 +32,11 @@ from features.volatility_models import (
 )
 from features.volatility_models import fit_garch as fit
 from features.volatility_ranges import (
+    MAX_RATIO,
+    SIGMA_FLOOR,
     body,
     bollinger_width,
+    capped_ratio,
     downside_share,
     gap,
     garman_klass,
@@ -54,6 +59,7 @@ from features.volatility_regimes import (
 from inference.checks import number_in, whole_in
 
 AUXILIARY = ("sigma", "garch_sigma", "atr", "seasonal_sigma")
+MAX_RETURN = 20.0  # deviations
 
 __all__ = [
     "AUXILIARY",
@@ -135,9 +141,18 @@ def log_return() -> Expr:
 
 
 def ewma_sigma(p: VolatilityParams) -> Expr:
-    """sqrt of the EWMA of squared log returns (RiskMetrics 1996, section 5.2): fraction of price a bar."""
+    """sqrt of the EWMA of squared log returns (RiskMetrics 1996, section 5.2), at least 1e-6: fraction of price a bar.
+
+    Warm-up: window_bars bars.
+    """
     ret = log_return()
-    return (ret * ret).ewma(p.ewma_decay, p.window_bars).sqrt()
+    return maximum((ret * ret).ewma(p.ewma_decay, p.window_bars).sqrt(), SIGMA_FLOOR)
+
+
+def moving_sigma(p: VolatilityParams) -> Expr:
+    """ewma_sigma where it is above its floor, else missing."""
+    sigma = ewma_sigma(p)
+    return sigma / (sigma > SIGMA_FLOOR)
 
 
 def implied_premium(implied: Expr, points: float, window: int) -> Expr:
@@ -152,9 +167,9 @@ def implied_premium(implied: Expr, points: float, window: int) -> Expr:
 def volatility_of_volatility(p: VolatilityParams) -> Expr:
     """std(ln(sigma / previous sigma)) over window_bars: how restless the volatility itself is, no unit.
 
-    sigma counts as at least 1e-12. Warm-up: 2 window_bars bars.
+    Warm-up: 2 window_bars bars.
     """
-    level = maximum(ewma_sigma(p), 1e-12).log()
+    level = ewma_sigma(p).log()
     return (level - level.lag(1)).rolling_std(p.window_bars)
 
 
@@ -170,28 +185,28 @@ def fit_turbulence(p: VolatilityParams, returns: Mapping[str, NDArray[np.float64
 
 def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
     """All outputs of the family; `constants` come from `fit_models`."""
-    ret, sigma = log_return(), ewma_sigma(p)
+    ret, sigma, n = log_return(), ewma_sigma(p), p.window_bars
     std, slow = ret.rolling_std(p.window_bars), ret.rolling_std(p.slow_bars)
     atr = true_range().wilder(p.atr_bars)
     garch = ret.garch(**constants["garch"])
     opened = gap()
     out = {
-        "sigma": sigma,
+        "sigma": moving_sigma(p),
         "garch_sigma": garch.sqrt(),
         "atr": atr,
         "log_sigma": sigma.log(),
-        "atr_ratio": atr / bar("close") / sigma,
-        "std_ratio": std / sigma,
-        "slow_ratio": slow / sigma,
-        "parkinson_ratio": parkinson(p.window_bars) / sigma,
-        "garman_klass_ratio": garman_klass(p.window_bars) / sigma,
-        "garch_ratio": garch.sqrt() / sigma,
-        "gap_share": ((opened * opened).rolling_mean(p.window_bars) / (ret * ret).rolling_mean(p.window_bars)).sqrt(),
-        "last_return": ret / sigma.lag(1),
+        "atr_ratio": capped_ratio(atr / bar("close"), sigma),
+        "std_ratio": capped_ratio(std, sigma),
+        "slow_ratio": capped_ratio(slow, sigma),
+        "parkinson_ratio": capped_ratio(parkinson(p.window_bars), sigma),
+        "garman_klass_ratio": capped_ratio(garman_klass(p.window_bars), sigma),
+        "garch_ratio": capped_ratio(garch.sqrt(), sigma),
+        "gap_share": minimum(ratio(root_mean_square(opened, n), root_mean_square(ret, n)), MAX_RATIO),
+        "last_return": held(ret / sigma.lag(1), MAX_RETURN),
     }
     if p.implied:
         percent, points = as_of(p.implied, p.implied_max_age_days), 100.0 * p.bars_per_year**0.5
-        out["implied_ratio"] = percent / points / sigma
+        out["implied_ratio"] = capped_ratio(percent / points, sigma)
         out["implied_premium"] = implied_premium(percent, points, p.implied_bars)
     return out | measured(p) | clock(p) | forecast(p, garch, constants)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.calendar import DAY_US, WEEK_US, seasonal_factor
 from features.expression import Expr, bar, maximum, minimum, where
-from features.volatility_ranges import gap
+from features.volatility_ranges import SIGMA_FLOOR, gap
 
 MAX_SHOCK = 5.0  # a larger return counts as this many deviations, so that one crash does not mark its weekday
 GAP_EVENTS = 5  # gaps of a kind before they speak for themselves
@@ -19,7 +19,7 @@ def season(ret: Expr, sigma: Expr, period_us: int, slots: int, decay: float) -> 
     of Empirical Finance 4). 1 until the slot has been seen. Warm-up: sigma's and 1 bar.
     """
     before = sigma.lag(1)
-    shock = where(before > 0.0, minimum(ret.abs() / maximum(before, 1e-12), MAX_SHOCK), 1.0)
+    shock = where(before > SIGMA_FLOOR, minimum(ret.abs() / before, MAX_SHOCK), 1.0)
     return minimum(maximum(seasonal_factor(shock, period_us, slots, decay), 0.1), 10.0)
 
 

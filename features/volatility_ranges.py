@@ -9,6 +9,12 @@ from math import log, pi, sqrt
 
 from features.expression import Expr, bar, maximum, minimum, where
 
+# Least volatility of a bar that counts as one, a fraction of price: a hundredth of a basis point, below any that trades
+# (one-minute bars of BTCUSDT: 1e-5 on the quietest of a million). While the price stands still an average of squares
+# falls without end, and what is measured in it would grow without end.
+SIGMA_FLOOR = 1e-6
+MAX_RATIO = 100.0  # of two volatilities
+
 
 def true_range() -> Expr:
     """max(high - low, |high - previous close|, |low - previous close|) (Wilder 1978), price units."""
@@ -115,6 +121,11 @@ def keltner_width(window: int, atr_bars: int, ranges: float = 2.0) -> Expr:
     The upper channel less the lower, over the middle. Warm-up: the longer of window - 1 and atr_bars bars.
     """
     return 2.0 * ranges * true_range().wilder(atr_bars) / bar("close").ema(window)
+
+
+def capped_ratio(a: Expr, b: Expr) -> Expr:
+    """a / b, at most 100: a ratio of two volatilities, b not 0."""
+    return minimum(a / b, MAX_RATIO)
 
 
 def log_ratio(a: Expr, b: Expr) -> Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from features.divergence import pivot_high, pivot_low
 from features.expression import Expr, bar, maximum, minimum, ratio, where
 from features.swings import Legs, turned, zigzag
 
@@ -17,18 +18,6 @@ class Points(NamedTuple):
     weight: Expr
 
 
-def fractal_pivots(bars: int) -> tuple[Expr, Expr]:
-    """1 where the bar `bars` bars ago is a high (low) above (below) all `bars` bars before it and all since, else 0.
-
-    Williams (1995), Trading Chaos, with bars = 2. Known only now, `bars` bars after the turn. Warm-up: 2 × bars.
-    """
-    high, low = bar("high"), bar("low")
-    top, bottom = high.lag(bars), low.lag(bars)
-    is_top = (top > high.rolling_max(bars)) * (top > high.rolling_max(bars).lag(bars + 1))
-    is_bottom = (bottom < low.rolling_min(bars)) * (bottom < low.rolling_min(bars).lag(bars + 1))
-    return is_top, is_bottom
-
-
 def fractal_points(bars: int, volume_bars: int) -> Points:
     """Fractal pivots with the weight (1 + min(volume ratio, 3)) / 2.
 
@@ -36,7 +25,7 @@ def fractal_points(bars: int, volume_bars: int) -> Points:
     none): half the weight is for the turn, half for its volume. A bar that is a high and a low counts once, by its
     longer wick. Warm-up: bars + max(bars, volume_bars - 1).
     """
-    is_top, is_bottom = fractal_pivots(bars)
+    is_top, is_bottom = pivot_high(bars), pivot_low(bars)
     upper, lower = _HIGH - _CLOSE, _CLOSE - _LOW
     take_top = is_top * (1.0 - is_bottom * (upper < lower).lag(bars))
     usual = ratio(bar("volume"), bar("volume").rolling_mean(volume_bars), 1.0).lag(bars)

@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.divergence import pivot_high, pivot_low
 from features.exhaustion import ExhaustionParams
 from features.graph import to_data
 from features.levels import LevelsParams
 from features.profile import profile
-from features.zones import fractal_pivots
 from inference import Graph
 
 DIVERGENCES = ("rsi_divergence", "rsi_hidden_divergence", "macd_divergence", "macd_hidden_divergence")
@@ -53,7 +53,7 @@ def lead_bars(p: LevelsParams) -> int:
 
 def pivots(bars: pl.DataFrame, p: LevelsParams, interval_us: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row numbers of the confirmed swing highs and swing lows, at their own bar (known pivot_bars later)."""
-    top, bottom = fractal_pivots(p.pivot_bars)
+    top, bottom = pivot_high(p.pivot_bars), pivot_low(p.pivot_bars)
     out = _run(Graph(to_data({"top": top, "bottom": bottom}, [], interval_us)), bars)
     return np.flatnonzero(out["top"] == 1.0) - p.pivot_bars, np.flatnonzero(out["bottom"] == 1.0) - p.pivot_bars
 

@@ -69,9 +69,8 @@ struct RelativeStrength {
 struct DirectionalIndex {
     static constexpr const char* NAME = "directional_index";
     static constexpr const char* FORMULA =
-        "output 0, 1: 100 sum of upward, downward movement / sum of true ranges; 2: Wilder's average of 100 |up - "
-        "down| "
-        "/ (up + down), where a bar without movement counts 0";
+        "output 0, 1: 100 sum of upward, downward movement / sum of true ranges, 0 while nothing moved; 2: Wilder's "
+        "average of 100 |up - down| / (up + down), which without any movement counts 0 while it is begun and then keeps";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() { return {{"bars", 2, 1e6, true}, {"output", 0, 2, true}}; }
     static Settings examples() { return {{2, 0}, {14, 0}, {14, 1}, {14, 2}}; }
@@ -89,19 +88,24 @@ struct DirectionalIndex {
         up = keep * up + (rise > fall && rise > 0.0 ? rise : 0.0);
         down = keep * down + (fall > rise && fall > 0.0 ? fall : 0.0);
         ranges = keep * ranges + range;
+        if (ranges < LEAST) up = down = ranges = 0.0;  // what a long standstill has left is no direction
         if (count < bars) return false;
         const double both = up + down;
-        adx = average.update(both > 0.0 ? 100.0 * std::abs(up - down) / both : 0.0);
+        if (both > 0.0 || average.count < average.seed)
+            adx = average.update(both > 0.0 ? 100.0 * std::abs(up - down) / both : 0.0);
         return true;
     }
     double read(const Output& output) const {
-        return output.index == 0 ? 100.0 * up / ranges : output.index == 1 ? 100.0 * down / ranges : adx;
+        if (output.index == 2) return adx;
+        return ranges > 0.0 ? 100.0 * (output.index == 0 ? up : down) / ranges : 0.0;
     }
     template <class A>
     void state(A& archive) {
         archive(last_high), archive(last_low), archive(last_close);
         archive(up), archive(down), archive(ranges), archive(count), archive(average);
     }
+    static constexpr double LEAST = 1e-290;  // far below any price, and still of full precision
+
     double decay, last_high = 0.0, last_low = 0.0, last_close = 0.0, up = 0.0, down = 0.0, ranges = 0.0, adx = NaN;
     std::int64_t bars, count = -1;
     ExponentialMean average;

@@ -15,7 +15,9 @@ from inference.closes import close_series
 
 DAY = 86_400_000_000
 COLUMNS = ("open", "high", "low", "close", "volume")
-P = CrossParams(("SPX", "NASDAQ"), decay=0.95, seed_bars=15, shrinkage=0.4, strength_bars=10, change_bars=7)
+P = CrossParams(
+    ("SPX", "NASDAQ"), decay=0.95, seed_bars=15, shrinkage=0.4, strength_bars=10, change_bars=7, long_decay=0.99
+)
 Market = dict[str, tuple[dict[str, np.ndarray], np.ndarray]]
 
 
@@ -50,11 +52,20 @@ def of(p: CrossParams, market: Market, symbol: str) -> dict[str, np.ndarray]:
     return batch(to_data(out, list(out), DAY), market, symbol)
 
 
-def ewma(x: np.ndarray, p: CrossParams) -> np.ndarray:
+def ewma(x: np.ndarray, p: CrossParams, decay: float = 0.0) -> np.ndarray:
     """By pandas, from the mean of the first seed_bars values; NaN before."""
     series = pd.Series(np.concatenate([[x[: p.seed_bars].mean()], x[p.seed_bars :]]))
-    smooth = series.ewm(alpha=1 - p.decay, adjust=False).mean().to_numpy()
+    smooth = series.ewm(alpha=1 - (decay or p.decay), adjust=False).mean().to_numpy()
     return np.concatenate([np.full(p.seed_bars - 1, np.nan), smooth])
+
+
+def rho(x: np.ndarray, y: np.ndarray, p: CrossParams, decay: float = 0.0) -> np.ndarray:
+    return ewma(x * y, p, decay) / np.sqrt(ewma(x * x, p, decay) * ewma(y * y, p, decay))
+
+
+def drawn(x: np.ndarray, y: np.ndarray, p: CrossParams) -> np.ndarray:
+    """The correlation of one pair, drawn to what is usual for it."""
+    return (1.0 - p.shrinkage) * rho(x, y, p) + p.shrinkage * rho(x, y, p, p.long_decay)
 
 
 @pytest.mark.parametrize("symbol", ["SPX", "NASDAQ"])
@@ -63,16 +74,15 @@ def test_pairs_equal_pandas(real, symbol) -> None:
     other = {"SPX": "NASDAQ", "NASDAQ": "SPX"}[symbol]
     ours = of(P, real, symbol)
     x, y = (np.diff(np.log(real[name][0]["close"]))[:-1] for name in (symbol, other))
-    xx, yy, xy = ewma(x * x, P), ewma(y * y, P), ewma(x * y, P)
-    rho = xy / np.sqrt(xx * yy)
+    xx, yy, together = ewma(x * x, P), ewma(y * y, P), drawn(x, y, P)
+    assert np.nanmax(np.abs(together - rho(x, y, P))) > 0.05, "else nothing is drawn anywhere"
     strength = pd.Series(x - y).rolling(P.strength_bars).sum().to_numpy() / np.sqrt(xx * P.strength_bars)
-    # the one other symbol's mean correlation is its own: nothing to shrink towards
     expected = {
-        f"correlation_{other}": rho,
-        f"beta_{other}": xy / yy,
+        f"correlation_{other}": together,
+        f"beta_{other}": together * np.sqrt(xx / yy),
         f"relative_strength_{other}": np.clip(strength, -5, 5),
-        "correlation_others": rho,
-        "correlation_others_change": rho - np.concatenate([np.full(P.change_bars, np.nan), rho[: -P.change_bars]]),
+        "correlation_others": together,
+        "correlation_others_change": together - pd.Series(together).shift(P.change_bars).to_numpy(),
     }
     for name, values in expected.items():
         np.testing.assert_allclose(ours[name][2:], values, rtol=1e-9, atol=1e-11, err_msg=name)
@@ -87,17 +97,20 @@ def test_a_symbol_with_itself(real) -> None:
     assert (ours["relative_strength_SPX"][known] == 0.0).all()
 
 
-def test_correlations_are_shrunk_towards_their_mean() -> None:
+def test_correlations_are_shrunk_towards_their_usual_mean() -> None:
     market = {name: handmade.random_bars(120, seed) for seed, name in enumerate("ABCD", 3)}
     symbols = ("A", "B", "C", "D")
-    raw, shrunk = (of(CrossParams(symbols, seed_bars=10, shrinkage=s), market, "A") for s in (0.0, 0.4))
-    mean = sum(raw[f"correlation_{other}"] for other in "BCD") / 3
+    raw, shrunk, usual = (
+        of(CrossParams(symbols, seed_bars=10, shrinkage=s, decay=d), market, "A")
+        for s, d in ((0.0, 0.97), (0.4, 0.97), (0.0, 0.996999999999))
+    )
+    mean = sum(usual[f"correlation_{other}"] for other in "BCD") / 3
     for other in "BCD":
         expected = 0.6 * raw[f"correlation_{other}"] + 0.4 * mean
-        np.testing.assert_allclose(shrunk[f"correlation_{other}"], expected, rtol=1e-12)
+        np.testing.assert_allclose(shrunk[f"correlation_{other}"], expected, rtol=1e-9, atol=1e-10)
     known = np.isfinite(mean)
     assert (shrunk["correlation_A"][known] == 1.0).all()
-    assert np.ptp(mean[known]) > 0.1
+    assert np.ptp(mean[known]) > 0.05
 
 
 def test_after_a_missing_close_both_returns_span_the_same_days() -> None:
@@ -110,8 +123,7 @@ def test_after_a_missing_close_both_returns_span_the_same_days() -> None:
     own = np.log(bars["close"][[i - 1 for i in seen]])
     theirs = np.log([other["close"][np.flatnonzero(when == ts[i - 1])[0]] for i in seen])
     x, y = np.diff(own), np.diff(theirs)
-    rho = ewma(x * y, p) / np.sqrt(ewma(x * x, p) * ewma(y * y, p))
-    np.testing.assert_allclose(ours["correlation_B"][seen[1:]], rho, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ours["correlation_B"][seen[1:]], drawn(x, y, p), rtol=1e-9, atol=1e-12)
     assert np.isnan(np.delete(ours["correlation_B"], seen)).all()
 
 
@@ -136,15 +148,16 @@ def test_a_basket_lives_on_without_a_member() -> None:
     own = pd.Series(np.log(bars["close"])).shift(1)[seen].diff()  # over the bars without a member too
     x = own[rows].to_numpy()
     assert not seen[1:69].all(), "else nothing is spanned"
-    xx, yy, xy = ewma(x * x, p), ewma(basket * basket, p), ewma(x * basket, p)
-    np.testing.assert_allclose(ours["correlation_basket_sector"][rows], xy / np.sqrt(xx * yy), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(ours["beta_basket_sector"][rows], np.clip(xy / yy, -5, 5), rtol=1e-9, atol=1e-12)
+    xx, yy, together = ewma(x * x, p), ewma(basket * basket, p), drawn(x, basket, p)
+    beta = np.clip(together * np.sqrt(xx / yy), -5, 5)
+    np.testing.assert_allclose(ours["correlation_basket_sector"][rows], together, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ours["beta_basket_sector"][rows], beta, rtol=1e-9, atol=1e-12)
     assert np.isfinite(ours["correlation_basket_sector"][90:101]).all()
 
 
 def test_while_every_member_is_missing_the_own_return_waits_too() -> None:
     """A against B alone, as a symbol and as a basket whose other member is A itself: the same pairs."""
-    p = CrossParams(("A", "B"), {"sector": ("A", "B")}, seed_bars=8, strength_bars=5, shrinkage=0.0, max_age_days=1.5)
+    p = CrossParams(("A", "B"), {"sector": ("A", "B")}, seed_bars=8, strength_bars=5, max_age_days=1.5)
     ours = of(p, three(), "A")
     assert np.isnan(ours["correlation_B"][92:101]).all()
     for name in ("correlation", "beta", "relative_strength"):
@@ -213,6 +226,7 @@ def test_closes_are_the_engines_own_business(tmp_path) -> None:
         ({"symbols": ("A", "A")}, r"cross\.symbols: must name two or more"),
         ({"baskets": {"energy": ("A",)}}, r"cross\.baskets\.energy: must name two or more"),
         ({"symbols": (), "baskets": {"x": ("A", "B")}}, r"cross\.baskets: must be empty without symbols"),
+        ({"decay": 0.97, "long_decay": 0.97}, r"cross\.long_decay: must exceed decay"),
         ({"shrinkage": 1.5}, r"cross\.shrinkage: must be a number in \[0, 1\]"),
     ],
 )

@@ -237,6 +237,32 @@ def test_no_output_of_any_option_looks_ahead_on_real_minutes() -> None:
     assert_no_look_ahead(graph, bars, ts, series, other, MINUTE, 8)
 
 
+@pytest.mark.parametrize(("first", "last"), [(0, 700), (600, 1900), (0, 2400)], ids=["start", "middle", "always"])
+def test_a_standstill_leaves_every_feature_known_and_bounded(first, last) -> None:
+    """The shipped families on days of which some do not move a tick; while nothing moves there is no sigma to trade by."""
+    n = 2400
+    bars, ts = handmade.random_bars(n, seed=7)
+    still = (np.arange(n) >= first) & (np.arange(n) < last)
+    level = bars["close"][max(first - 1, 0)]
+    for name in ("open", "high", "low", "close"):
+        bars[name] = np.where(np.arange(n) < first, bars[name], bars[name] * (level / bars["close"][min(last, n) - 1]))
+        bars[name][still] = level
+    bars["high"] = np.maximum(bars["high"], np.maximum(bars["open"], bars["close"]))
+    bars["low"] = np.minimum(bars["low"], np.minimum(bars["open"], bars["close"]))
+    bars["volume"][still] = 0.0
+    params = section("features", FeatureParams, ROOT / "params.yaml")
+    returns = {"SPX": np.diff(np.log(sp500.load()["Close"].to_numpy(float)))[:2500]}
+    graph = merge([family.graph(params, returns, handmade.DAY) for family in FAMILIES.values()])
+    live = Graph(graph, "SPX")
+    out = live.run(bars, ts, dict.fromkeys(live.series, (ts + handmade.DAY + 1, bars["close"] ** 0.5)))
+    for name in graph["features"]:
+        assert np.isfinite(out[name][live.warm_up[name] :]).all(), name
+        assert np.nanmax(np.abs(out[name])) <= 100.0, name
+    settled = still & (np.arange(n) > max(first, 20) + 600)
+    assert np.isnan(out["sigma"][settled]).all()
+    assert (out["sigma"][last:] > 1e-6).all()
+
+
 def test_two_ages_of_one_series_both_see_the_past_alone() -> None:
     """A block in which one node has read the series to its end hides nothing and shows no future to the next node."""
     bars, ts = handmade.random_bars(60)

@@ -162,7 +162,7 @@ def naive_pools(bars, one, n: int, k: int, tolerance: float, side: int) -> np.nd
         if alive and tip[t] > pool:
             alive = False
         i = t - k
-        if i >= k and all(tip[i] > tip[j] for j in range(i - k, t + 1) if j != i):
+        if i >= k and tip[i] >= max(tip[i - k : i]) and tip[i] > max(tip[i + 1 : t + 1]):  # of equals the last
             if pivots and t - 1 - (pivots[-1] + k) < n:
                 previous = tip[pivots[-1]]
                 if abs(tip[i] - previous) <= tolerance * one[t] * abs(tip[i]):

@@ -1,29 +1,14 @@
-"""Zones of turning points against SciPy, a slow loop, and cases worked out by hand."""
+"""Zones of turning points against a slow loop, and cases worked out by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.signal import argrelextrema
 
 from features import Expr, bar
 from features.swings import legs
-from features.zones import Points, both, fractal_pivots, fractal_points, swing_points
+from features.zones import Points, both, fractal_points, swing_points
 from handmade_bars import by_hand, compute
-
-
-@pytest.mark.parametrize("k", [1, 2, 5])
-def test_fractals_are_scipys_extrema_known_k_bars_later(market, k) -> None:
-    out = compute(fractal_pivots(k), market)
-    n = len(market[1])
-    for got, column, beats in ((out["0"], "high", np.greater), (out["1"], "low", np.less)):
-        (at,) = argrelextrema(market[0][column], beats, order=k)
-        at = at[(at >= k) & (at + k < n)]  # SciPy also takes extremes at the ends, with fewer neighbours
-        expected = np.zeros(n)
-        expected[at + k] = 1.0
-        assert at.size > 50
-        assert np.isnan(got[: 2 * k]).all()
-        assert np.array_equal(got[2 * k :], expected[2 * k :])
 
 
 def test_fractal_points_have_price_and_weight(market) -> None:
@@ -33,9 +18,9 @@ def test_fractal_points_have_price_and_weight(market) -> None:
     both = 0
     for t in range(k + max(k, v - 1), n):
         i = t - k
-        others = [j for j in range(i - k, t + 1) if j != i]
-        top = all(b["high"][i] > b["high"][j] for j in others)
-        bottom = all(b["low"][i] < b["low"][j] for j in others)
+        before, after = range(i - k, i), range(i + 1, t + 1)  # of equal extremes the last counts
+        top = all(b["high"][i] >= b["high"][j] for j in before) and all(b["high"][i] > b["high"][j] for j in after)
+        bottom = all(b["low"][i] <= b["low"][j] for j in before) and all(b["low"][i] < b["low"][j] for j in after)
         if not (top or bottom):
             assert out["1"][t] == 0.0
             continue
@@ -46,6 +31,13 @@ def test_fractal_points_have_price_and_weight(market) -> None:
         assert out["0"][t] == pytest.approx(np.log(price), rel=1e-12)
         assert out["1"][t] == pytest.approx(0.5 + 0.5 * min(ratio, 3.0), rel=1e-9)
     assert both > 0, "else the choice between high and low is not seen"
+
+
+def test_a_double_top_is_one_point_at_its_last_bar() -> None:
+    rows = [(10, 9, 1.0), (11, 10, 1.0), (13, 12, 1.0), (13, 12, 1.0), (11, 10, 1.0), (10, 9, 1.0)]
+    out = compute(fractal_points(2, 3), by_hand(rows))
+    assert out["0"][5] == pytest.approx(np.log(13))
+    assert np.flatnonzero(np.nan_to_num(out["1"])).tolist() == [5]
 
 
 def test_a_pivot_without_volume_weighs_as_a_turn_of_usual_volume() -> None:

@@ -287,3 +287,18 @@ def test_series_are_joined_as_of_and_go_stale(tmp_path, market) -> None:
         engine.on_input("SPX", "vix", 5, 1.0)
     with pytest.raises(BarError, match="must be finite"):
         engine.on_input("SPX", "vix", int(ts[-1]), float("nan"))
+
+
+def test_a_refused_value_of_a_series_changes_nothing(tmp_path, market) -> None:
+    engine = Engine.load(*handmade.write_pair(tmp_path, handmade.small_graph(implied="vix")))
+    fresh = engine.save()
+    for symbol in ("SPX", "*"):  # neither is the symbol known by it, nor is the value kept for later ones
+        with pytest.raises(BarError, match="must be finite"):
+            engine.on_input(symbol, "vix", 0, float("nan"))
+        assert engine.save() == fresh
+    feed(engine, market, 0, 3)
+    engine.on_input("SPX", "vix", 10, 1.0)
+    before = engine.save()
+    with pytest.raises(BarError, match="must not be before the value before it"):
+        engine.on_input("*", "vix", 5, 1.0)
+    assert engine.save() == before

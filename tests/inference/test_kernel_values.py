@@ -115,8 +115,24 @@ def test_indicators_equal_talib(real, bars) -> None:
     plus, minus = directional(bars)
     same(compute(plus, real), talib.PLUS_DI(high, low, close, bars))
     same(compute(minus, real), talib.MINUS_DI(high, low, close, bars))
-    if bars > 2:  # at 2 bars TA-Lib carries the last DX over bars without any movement, a case of its own
-        same(compute(adx(bars), real), talib.ADX(high, low, close, bars))
+    same(compute(adx(bars), real), talib.ADX(high, low, close, bars))
+
+
+@pytest.mark.parametrize("bars", [2, 14])
+@pytest.mark.parametrize(("first", "still"), [(0, 150), (150, 100), (150, 900), (150, 3000)])
+def test_directions_in_a_standstill_equal_talib(bars, first, still) -> None:
+    """0 while nothing has ever moved; what was before it stays, until after some 1,000 bars it is a number no more."""
+    rng = np.random.default_rng(0)
+    close = 50.0 + np.concatenate(
+        [np.cumsum(rng.normal(0, 1, first)), np.zeros(still), np.cumsum(rng.normal(0, 1, 150))]
+    )
+    market = dict.fromkeys(("open", "high", "low", "close", "volume"), close), np.arange(len(close)) * DAY
+    plus, minus = directional(bars)
+    ready = slice(2 * bars - 1, first + 900 if still == 3000 else None)  # TA-Lib's are made of the last bits from there
+    for expr, talibs in ((plus, talib.PLUS_DI), (minus, talib.MINUS_DI), (adx(bars), talib.ADX)):
+        ours, theirs = compute(expr, market), talibs(close, close, close, bars)
+        np.testing.assert_allclose(ours[ready], theirs[ready], rtol=1e-8, atol=1e-9)
+        assert np.isfinite(ours[2 * bars - 1 :]).all()
 
 
 def test_range_volatilities_equal_their_papers(real) -> None:
