@@ -278,8 +278,8 @@ def test_series_are_joined_as_of_and_go_stale(tmp_path, market) -> None:
         # known only after the close of bar i: bar i must not see it, bar i + 1 must
         feed(engine, market, i, i + 1)
         seen = engine.features("SPX")["implied_ratio"] * engine.features("SPX")["sigma"] * 100 * 252**0.5
-        assert np.isnan(seen) or seen == pytest.approx(10.0 + i - 1)
-        engine.on_input("*", "vix", int(ts[i]) + handmade.DAY + 1, 10.0 + i)
+        assert np.isnan(seen) or seen == pytest.approx(10.0 + 0.5 * (i - 1))
+        engine.on_input("*", "vix", int(ts[i]) + handmade.DAY + 1, 10.0 + 0.5 * i)
     assert engine.status("SPX") == "model"
     feed(engine, market, READY, READY + 6)  # the last value is now more than five days old
     assert engine.status("SPX") == "warm_up"
