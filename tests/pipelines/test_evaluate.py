@@ -32,7 +32,7 @@ from pipelines.outcome import Facts
 from pipelines.parabolic import parabolic_stop
 from pipelines.replays import MODES, POLICIES, add_fills, markets, sweep
 from pipelines.report_skills import skill_table
-from pipelines.results import closed, draws, equity_curves, write_results
+from pipelines.results import by_policy, closed, draws, equity_curves, score_all, scorecard, write_results
 from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials
 from pipelines.splits import SplitParams
@@ -252,6 +252,16 @@ def test_all_policies_trade_the_same_entries(trades: pl.DataFrame) -> None:
     ids = [set(frame["id"]) for _, frame in trades.group_by("mode", "policy")]
     assert len(ids) == 2 * len(POLICIES)
     assert all(each == ids[0] for each in ids)
+
+
+def test_each_mode_is_compared_with_the_baseline_in_the_same_mode(trades: pl.DataFrame) -> None:
+    kept = closed(trades)
+    scores = score_all(kept, draws(kept, BootstrapParams(3.0, 100, 0.9, 1)))
+    profit = {key: 1e4 * (t["pnl"] / t["entry_price"]).mean() for key, t in by_policy(kept)}
+    other = next(p for p in POLICIES[1:] if profit["pessimistic", p] != pytest.approx(profit["adaptive", p], rel=1e-9))
+    card = scorecard(scores, other, 0.9).filter(pl.col("figure") == "expectancy_bp")
+    for mode in MODES:
+        assert card.filter(pl.col("mode") == mode)["baseline"].to_numpy() == pytest.approx(profit[mode, other])
 
 
 def test_an_entry_that_one_policy_could_not_close_leaves_all(trades: pl.DataFrame) -> None:
