@@ -134,6 +134,17 @@ def candidates(params: BaselineParams) -> dict[str, list[Exit]]:
     }
 
 
+def at_edge(setting: Exit, params: BaselineParams) -> bool:
+    """Whether the stop is the nearest or the widest of its grid: the best of all may then lie beyond it."""
+    if isinstance(setting, Parabolic):
+        grid = params.sar_atr
+    elif setting.trail:
+        grid = params.trail_atr
+    else:
+        grid = {"percent": params.stop_percent, "atr": params.stop_atr, "garch": params.stop_garch}[setting.unit]
+    return setting.stop in (grid[0], grid[-1])
+
+
 def choose(
     options: Sequence[Exit], markets: Sequence[Market], horizon: int, costs: Costs
 ) -> Iterator[tuple[Exit, pl.DataFrame]]:

@@ -39,7 +39,8 @@ def render(report: Outcome) -> str:
     page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     product = trades.filter(pl.col("policy") == "product")
     begin, end = product.select(pl.col("entry_ts").min(), pl.col("exit_ts").max()).row(0)
-    chosen = ", ".join(f"{NAMES[name]} {setting.describe()}" for name, setting in facts.chosen.items())
+    edge = dict.fromkeys(facts.at_edge, " (at the edge of its grid)")
+    chosen = ", ".join(f"{NAMES[name]} {each.describe()}{edge.get(name, '')}" for name, each in facts.chosen.items())
     return page.substitute(
         **look(),
         plotly=get_plotlyjs(),
