@@ -61,8 +61,8 @@ class CrossParams:
         )
         if self.long_decay <= self.decay:
             raise ValueError(
-                f"features.cross.long_decay: must exceed decay ({self.decay}), was {self.long_decay}; typical: 0.97 and "
-                "0.997"
+                f"features.cross.long_decay: must exceed decay ({self.decay}), was {self.long_decay}; "
+                "typical: 0.97 and 0.997"
             )
         whole_in("features.cross.strength_bars", self.strength_bars, 1, 100_000, "20")
         whole_in("features.cross.change_bars", self.change_bars, 1, 100_000, "20")

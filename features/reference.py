@@ -33,7 +33,6 @@ from features.volatility import VolatilityParams, ewma_sigma, log_return
 from features.volatility_clock import seasons
 from features.volatility_models import Models
 from features.volatility_ranges import rogers_satchell_variance
-from features.zones import fractal_pivots
 from inference import Graph, _native
 from inference.levels import GROUPS
 
@@ -190,7 +189,8 @@ def labels(every: Outputs) -> dict[int, str]:
         "egarch_variance": _inner(every["volatility"]["egarch_log"], "egarch"),
         "rogers_satchell_variance": rogers_satchell_variance(p.volatility.window_bars),
         **seasons(log_return(), sigma, p.volatility.day_slots, p.volatility.week_slots, p.volatility.season_decay),
-        **dict(zip(("tops", "bottoms"), fractal_pivots(p.levels.pivot_bars), strict=True)),
+        "tops": pivot_high(p.levels.pivot_bars),
+        "bottoms": pivot_low(p.levels.pivot_bars),
         "pivot_high": pivot_high(p.exhaustion.pivot_bars),
         "pivot_low": pivot_low(p.exhaustion.pivot_bars),
         "swing_turned": turned(inputs),

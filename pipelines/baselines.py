@@ -132,6 +132,17 @@ def candidates(params: BaselineParams) -> dict[str, list[Exit]]:
     }
 
 
+def at_edge(setting: Exit, params: BaselineParams) -> bool:
+    """Whether the stop is the nearest or the widest of its grid: the best of all may then lie beyond it."""
+    if isinstance(setting, Parabolic):
+        grid = params.sar_atr
+    elif setting.trail:
+        grid = params.trail_atr
+    else:
+        grid = {"percent": params.stop_percent, "atr": params.stop_atr, "garch": params.stop_garch}[setting.unit]
+    return setting.stop in (grid[0], grid[-1])
+
+
 def ledgers(options: Sequence[Exit], market: Market, horizon: int, mode: Mode) -> Iterator[Ledger]:
     """The replay of each option on the market's entries; options of one unit in one pass over the bars."""
     terms = market.terms

@@ -16,7 +16,7 @@ from inference import Engine
 from models.tracking import log_evaluation, trials
 from pipelines.account import walk_account
 from pipelines.atomic import write_parquet
-from pipelines.baselines import BaselineParams, Market
+from pipelines.baselines import BaselineParams, Market, at_edge
 from pipelines.bootstrap import BootstrapParams
 from pipelines.calibration import calibration
 from pipelines.entries import TABLE as ENTRIES
@@ -119,6 +119,7 @@ def main() -> None:
         training_expectancy={name: profit for name, (_, profit) in chosen.items()},
         training_entries=sum(len(market.ids) for market in training),
         product_trials=trials(sum(scores["seeds"]["count"] for scores in training_scores.values())),
+        at_edge=tuple(name for name, (setting, _) in chosen.items() if at_edge(setting, params.baselines)),
     )
     reliability = calibration(
         Path("artifacts/exports"), Path("data/features"), Path("data/labels.parquet"), cut, horizon

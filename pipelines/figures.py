@@ -100,13 +100,30 @@ def profits() -> tuple[Figure, ...]:
 
 
 def fills() -> tuple[Figure, ...]:
-    """What the fills cost and how far they can be known. Slippage: |fill before fees - level| / level."""
-    slip = (pl.col("exit_fill") - pl.col("intended_price")).abs() / pl.col("intended_price")
+    """What the fills cost and how far they can be known.
+
+    Slippage is METRICS.md's, |fill before fees - level| / level: a target that a gap fills better than asked counts as
+    slippage too. So beside that of targets stands the signed one, side × (level - fill) / level: what it cost, gains
+    negative; a target never fills worse than asked, so it is 0 at most.
+    """
+    change = (pl.col("exit_fill") - pl.col("intended_price")) / pl.col("intended_price")
+    slip, cost = change.abs(), -pl.col("side") * change
     smooth = STOPPED & ~pl.col("gap")
     return (
         Figure("slippage_stops", "Slippage on stops, gaps inside", "%", _when(STOPPED, slip), STOPPED, "lower", 0.001),
         Figure("slippage_stops_smooth", "Slippage on stops, no gaps", "%", _when(smooth, slip), smooth, "lower", 0.001),
-        Figure("slippage_targets", "Slippage on targets", "%", _when(AT_TARGET, slip), AT_TARGET, "lower", 0.001),
+        Figure(
+            "slippage_targets",
+            "Slippage on targets, gaps in favour inside",
+            "%",
+            _when(AT_TARGET, slip),
+            AT_TARGET,
+            "lower",
+            0.001,
+        ),
+        Figure(
+            "slippage_targets_cost", "What it cost, gains negative", "%", _when(AT_TARGET, cost), AT_TARGET, "neither"
+        ),
         Figure("gap_rate", "Stop-outs filled at a gap", "%", STOPPED & pl.col("gap"), STOPPED, "neither"),
         Figure("ambiguity_rate", "Exits that depend on the fill mode", "%", pl.col("ambiguous"), ONE, "neither"),
         Figure(

@@ -29,6 +29,7 @@ class Facts:
     training_expectancy: Mapping[str, float]
     training_entries: int
     product_trials: int  # of `models.tracking.trials`: nets trained and configurations evaluated so far
+    at_edge: tuple[str, ...] = ()  # policies whose chosen stop is the first or last of its grid
 
     @property
     def best_static(self) -> str:

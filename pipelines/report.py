@@ -38,7 +38,8 @@ def render(report: Outcome) -> str:
     page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     product = trades.filter(pl.col("policy") == "product")
     begin, end = product.select(pl.col("entry_ts").min(), pl.col("exit_ts").max()).row(0)
-    chosen = ", ".join(f"{NAMES[name]} {setting.describe()}" for name, setting in facts.chosen.items())
+    edge = dict.fromkeys(facts.at_edge, " (at the edge of its grid)")
+    chosen = ", ".join(f"{NAMES[name]} {each.describe()}{edge.get(name, '')}" for name, each in facts.chosen.items())
     examined = report.examination
     opening = report_trades.browsable(examined.trades)["id"].to_list() if examined else product["id"].to_list()
     return page.substitute(

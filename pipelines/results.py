@@ -136,7 +136,9 @@ def write_results(
     write_csv(gap_table, folder / "frontier_gaps.csv")
     write_csv(groups, folder / "groups.csv")
     settings = {name: setting.describe() for name, setting in facts.chosen.items()}
-    write_json({"best_static": facts.best_static, "settings": settings}, folder / "chosen.json")
+    write_json(
+        {"best_static": facts.best_static, "settings": settings, "at_edge": list(facts.at_edge)}, folder / "chosen.json"
+    )
     write_csv(selection, folder / "selection.csv")
     write_csv(
         pl.DataFrame([{"policy": name, **dataclasses.asdict(each)} for name, each in worst.items()]).fill_nan(None),

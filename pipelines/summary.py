@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.charts import NAMES
+from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
 
 FOLDER = Path("artifacts/evaluate")
 FIGURES = (
@@ -97,6 +100,25 @@ def selection_lines(chosen: pl.DataFrame) -> list[str]:
     return lines
 
 
+def edge_line(chosen: Mapping[str, Any]) -> str:
+    """Which static exits were best at an end of their grid, so that a wider grid might do better; "" where none was."""
+    found = [f"{NAMES[name]} {chosen['settings'][name]}" for name in chosen["at_edge"]]
+    return f"{'sweep':>10}: best at the edge of the grid: {'; '.join(found)}" if found else ""
+
+
+def whole_line(card: pl.DataFrame, worst: pl.DataFrame) -> str:
+    """All targets at once, at this one setting: met where every one is met, not met where one is not, else null."""
+    rows = card.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    verdicts = [verdict for verdict in rows["verdict"].to_list() if verdict]
+    row = worst.row(by_predicate=pl.col("policy") == "product", named=True)
+    limits = ("maximum_loss", TRADE_LIMIT), ("portfolio_loss", PORTFOLIO_LIMIT), ("cascades", 0)
+    verdicts += ["null" if row[n] is None else "met" if row[n] <= limit else "not met" for n, limit in limits]
+    counted = {name: verdicts.count(name) for name in ("met", "null", "not met")}
+    whole = "not met" if counted["not met"] else "null" if counted["null"] else "met"
+    parts = ", ".join(f"{count} {name}" for name, count in counted.items())
+    return f"{'ratchet':>10}: all targets at once {styled(whole)} ({parts})"
+
+
 def _chance(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
@@ -107,10 +129,16 @@ def main() -> None:
         raise ValueError(f"{FOLDER}/scorecard.csv: must exist, was missing; run make repro")
     # Wide enough for the table where the output is a file or a narrow terminal.
     console = Console(highlight=False, width=max(Console().width, 112))
-    console.print(figures_table(pl.read_csv(FOLDER / "scorecard.csv", infer_schema_length=None)))
-    for line in worst_lines(pl.read_csv(FOLDER / "worst_case.csv")):
+    card, worst = (
+        pl.read_csv(FOLDER / "scorecard.csv", infer_schema_length=None),
+        pl.read_csv(FOLDER / "worst_case.csv"),
+    )
+    console.print(figures_table(card))
+    for line in [whole_line(card, worst), *worst_lines(worst)]:
         console.print(line)
     for line in selection_lines(pl.read_csv(FOLDER / "selection.csv")):
+        console.print(line)
+    if line := edge_line(json.loads((FOLDER / "chosen.json").read_text())):
         console.print(line)
     registry = Path("artifacts/registry.json")
     if registry.exists():

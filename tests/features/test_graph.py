@@ -239,7 +239,7 @@ def test_no_output_of_any_option_looks_ahead_on_real_minutes() -> None:
 
 @pytest.mark.parametrize(("first", "last"), [(0, 700), (600, 1900), (0, 2400)], ids=["start", "middle", "always"])
 def test_a_standstill_leaves_every_feature_known_and_bounded(first, last) -> None:
-    """The shipped families on days of which some do not move a tick; while nothing moves there is no sigma to trade by."""
+    """The shipped families on days of which some do not move a tick; meanwhile there is no sigma to trade by."""
     n = 2400
     bars, ts = handmade.random_bars(n, seed=7)
     still = (np.arange(n) >= first) & (np.arange(n) < last)

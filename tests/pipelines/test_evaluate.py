@@ -35,7 +35,7 @@ from pipelines.groups import find_regimes, with_groups
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
-from pipelines.results import closed, draws, equity_curves, write_results
+from pipelines.results import by_policy, closed, draws, equity_curves, score_all, scorecard, write_results
 from pipelines.scorecard import mark_ambiguous
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
@@ -247,6 +247,16 @@ def test_all_policies_trade_the_same_entries(trades: pl.DataFrame) -> None:
     ids = [set(frame["id"]) for _, frame in trades.group_by("mode", "policy")]
     assert len(ids) == 2 * len(POLICIES)
     assert all(each == ids[0] for each in ids)
+
+
+def test_each_mode_is_compared_with_the_baseline_in_the_same_mode(trades: pl.DataFrame) -> None:
+    better = pl.when(pl.col("mode") == "adaptive").then(pl.col("pnl") + 1).otherwise(pl.col("pnl"))
+    kept = closed(trades.with_columns(pnl=better))
+    scores = score_all(kept, draws(kept, BootstrapParams(3.0, 100, 0.9, 1)))
+    profit = {key: 1e4 * (t["pnl"] / t["entry_price"]).mean() for key, t in by_policy(kept)}
+    card = scorecard(scores, "garch", 0.9).filter(pl.col("figure") == "expectancy_bp")
+    for mode in MODES:
+        assert card.filter(pl.col("mode") == mode)["baseline"].to_numpy() == pytest.approx(profit[mode, "garch"])
 
 
 def test_an_entry_that_one_policy_could_not_close_leaves_all(trades: pl.DataFrame) -> None:

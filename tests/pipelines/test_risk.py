@@ -86,7 +86,7 @@ def test_cascades_are_those_of_plain_loops(seed: int) -> None:
         trade(
             str(rng.choice(list(names))), int(rng.choice([1, 1, -1])), 0, end, reason=str(rng.choice(["stop", "time"]))
         )
-        for end in rng.integers(1, 60, 90).tolist()
+        for end in rng.integers(1, 40, 90).tolist()
     ]
     found = cascades(pl.DataFrame(rows), table)
     assert found == slow_cascades(pl.DataFrame(rows), table)

@@ -68,6 +68,7 @@ BY_HAND = {
     "slippage_stops": (0.098 / 98 + 1 / 98 + 0) / 3,
     "slippage_stops_smooth": (0.098 / 98 + 0) / 2,
     "slippage_targets": 0.0,
+    "slippage_targets_cost": 0.0,
     "gap_rate": 1 / 3,
     "ambiguity_rate": 1 / 5,
     "touched_both_rate": 1 / 5,
@@ -91,6 +92,14 @@ def test_every_figure_has_its_value() -> None:
 def test_by_hand(key: str, resamples: Resamples) -> None:
     place = list(BY_HAND).index(key)
     assert score(TRADES, resamples).value[place] == pytest.approx(BY_HAND[key], rel=1e-12)
+
+
+@pytest.mark.parametrize(("side", "fill", "cost"), [(1, 106.05, -0.01), (-1, 106.05, 0.01), (1, 103.95, 0.01)])
+def test_slippage_on_targets_tells_gains_from_costs(side: int, fill: float, cost: float) -> None:
+    """Asked 105, filled 1 % beside: the literal figure is the same, its sign is not."""
+    trades = TRADES.with_columns(side=pl.lit(side), exit_fill=pl.lit(fill))
+    found = dict(zip(BY_HAND, score(trades, one_a_day(5, 100, 1)).value, strict=True))
+    assert (found["slippage_targets"], found["slippage_targets_cost"]) == pytest.approx((0.01, cost))
 
 
 def test_scale_does_not_matter() -> None:

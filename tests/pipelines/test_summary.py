@@ -1,6 +1,8 @@
+import polars as pl
 import pytest
 
 from pipelines import summary
+from pipelines.baselines import BaselineParams, Parabolic, Static, at_edge
 
 
 def test_values() -> None:
@@ -16,3 +18,36 @@ def test_without_an_evaluation_it_says_what_to_do(tmp_path, monkeypatch) -> None
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="must exist, was missing; run make repro"):
         summary.main()
+
+
+def test_all_targets_hold_at_once_or_not_at_all() -> None:
+    worst = pl.DataFrame({"policy": ["product"], "maximum_loss": [0.02], "portfolio_loss": [0.05], "cascades": [0]})
+    for verdicts, whole in ((["met", ""], "met"), (["met", "null"], "null"), (["met", "null", "not met"], "not met")):
+        card = pl.DataFrame({"policy": "product", "mode": "pessimistic", "verdict": verdicts})
+        other = card.with_columns(mode=pl.lit("adaptive"), verdict=pl.lit("not met"))
+        assert f"all targets at once {summary.styled(whole)} (" in summary.whole_line(pl.concat([card, other]), worst)
+    for limit in ({"maximum_loss": 0.03}, {"portfolio_loss": 0.06}, {"cascades": 1}):
+        beyond = worst.with_columns(**{name: pl.lit(value) for name, value in limit.items()})
+        card = pl.DataFrame({"policy": "product", "mode": "pessimistic", "verdict": ["met"]})
+        assert summary.styled("not met") in summary.whole_line(card, beyond)
+
+
+def test_a_best_setting_at_the_end_of_its_grid_is_named() -> None:
+    three = (1.0, 2.0, 3.0)
+    grids = BaselineParams((1.0, 2.0, 4.0), three, (0.5, 1.0), three, three, (0.02, 0.05), (1.0, 2.0), 3)
+    inside = (
+        Static("percent", 2.0, 1.0),
+        Static("atr", 2.0, 2.0),
+        Static("atr", 2.0, 2.0, trail=True),
+        Parabolic(2.0, 0.05),
+    )
+    ends = (
+        Static("percent", 4.0, 1.0),
+        Static("garch", 0.5, 1.0),
+        Static("atr", 3.0, 9.0, trail=True),
+        Parabolic(3.0, 0.02),
+    )
+    assert [at_edge(setting, grids) for setting in (*inside, *ends)] == [False] * 4 + [True] * 4
+    chosen = {"settings": {"garch": "2.2 GARCH"}, "at_edge": ["garch"]}
+    assert "edge of the grid: GARCH 2.2 GARCH" in summary.edge_line(chosen)
+    assert summary.edge_line({"settings": {}, "at_edge": []}) == ""
