@@ -79,6 +79,8 @@ def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> 
     mine["split"] = {key: value if isinstance(value, int) else str(value) for key, value in asdict(fold.cut).items()}
     for net in ("stop", "exit"):
         mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
+    venue = mine["evaluate"]["venue"]
+    venue["detail"] = venue["detail"] and str(Path(venue["detail"]).resolve())  # the fold works elsewhere
     data = _digest(sorted(checked.rglob("*.parquet")), checked)
     if mine["evaluate"]["entries"]["rule"] == "file":
         # Read from the fold's own folder.

@@ -80,6 +80,17 @@ def test_a_fold_sees_no_bar_after_its_end_and_its_parts_fit(checked: Path, tmp_p
         assert dict(parts.iter_rows())["test"] == 300 - 5
 
 
+def test_a_fold_finds_the_finer_bars_where_they_were(
+    checked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = params()
+    for given, found in (("", ""), ("fine", str(tmp_path / "fine")), ("/data/fine", "/data/fine")):
+        mine["evaluate"]["venue"]["detail"] = given
+        assert prepare(Fold(1, CUT, None, LAST), mine, checked, tmp_path / "fold")
+        assert json.loads((tmp_path / "fold/params.yaml").read_text())["evaluate"]["venue"]["detail"] == found
+
+
 def test_only_what_changed_is_done_again(checked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fold, folder = Fold(1, CUT, None, LAST), tmp_path / "fold"
     assert prepare(fold, params(), checked, folder)
