@@ -17,6 +17,9 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_text
 
+# A server that asks for more is asked again in another run.
+LONGEST_WAIT_S = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadParams:
@@ -39,11 +42,11 @@ class DownloadParams:
 
 
 class _Again(Exception):
-    """What may pass: tried again, after `wait_s` where the server said so."""
+    """What may pass: tried again. waits: after the pause that the server has asked for."""
 
-    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+    def __init__(self, reason: str, waits: bool = False) -> None:
         super().__init__(reason)
-        self.wait_s = wait_s
+        self.waits = waits
 
 
 class Downloader:
@@ -55,12 +58,12 @@ class Downloader:
 
     def __init__(self, folder: Path, params: DownloadParams) -> None:
         self.folder, self.params = folder, params
+        self._resume_at = 0.0
         backoff = wait_exponential_jitter(multiplier=params.first_wait_s, max=60.0, jitter=params.first_wait_s)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.wait_s if isinstance(error, _Again) else None
-            return backoff(state) if asked is None else asked
+            return 0.0 if isinstance(error, _Again) and error.waits else backoff(state)
 
         self._retrying: Callable[[], Retrying] = lambda: Retrying(
             retry=retry_if_exception_type((_Again, httpx.TransportError)),
@@ -104,11 +107,12 @@ class Downloader:
             ) from None
 
     def _attempt(self, client: httpx.Client, url: str, target: Path) -> bool:
+        self._pause()
         part, checksum = target.with_name(target.name + ".part"), target.with_name(target.name + ".CHECKSUM")
         if not self._stream(client, url, part):
             return False
         answer = client.get(url + ".CHECKSUM")
-        _judge(answer)
+        self._judge(answer)
         if answer.status_code == 404:
             raise ValueError(f"{url}.CHECKSUM: must be there, was not; without it a broken file cannot be told")
         with part.open("rb") as stream:
@@ -127,10 +131,9 @@ class Downloader:
             if response.status_code == 404:
                 return False
             if response.status_code == 416:
-                # More than the whole, or exactly it; the checksum cannot tell where it went wrong.
-                part.unlink()
-                raise _Again("the part that was there does not fit")
-            _judge(response)
+                # Nothing behind it: exactly the whole, or more. The checksum tells.
+                return True
+            self._judge(response)
             resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
             with part.open("ab" if response.status_code == 206 and resumed else "wb") as stream:
                 for block in response.iter_raw():
@@ -139,15 +142,26 @@ class Downloader:
                 os.fsync(stream.fileno())
         return True
 
+    def _judge(self, response: httpx.Response) -> None:
+        """Raise for every answer but a good one and 404; where the server asks for a pause, all requests wait."""
+        code = response.status_code
+        # 418: how Binance bans those who go on after a 429.
+        if code in (408, 418, 425, 429) or code >= 500:
+            asked = _asked_wait_s(response.headers.get("Retry-After"))
+            if asked is not None and asked > LONGEST_WAIT_S:
+                raise ValueError(
+                    f"{response.url}: must ask to wait at most {LONGEST_WAIT_S} s, was {asked:.0f}; run again then"
+                )
+            if asked is not None:
+                self._resume_at = max(self._resume_at, time.monotonic() + asked)
+            raise _Again(f"status {code}", waits=asked is not None)
+        if code not in (200, 206, 404):
+            raise ValueError(f"{response.url}: must answer 200, was {code}; mend the address")
 
-def _judge(response: httpx.Response) -> None:
-    """Raise for every answer but a good one and 404."""
-    code = response.status_code
-    # 418: how Binance bans those who go on after a 429.
-    if code in (408, 418, 425, 429) or code >= 500:
-        raise _Again(f"status {code}", _asked_wait_s(response.headers.get("Retry-After")))
-    if code not in (200, 206, 404):
-        raise ValueError(f"{response.url}: must answer 200, was {code}; mend the address")
+    def _pause(self) -> None:
+        left = self._resume_at - time.monotonic()
+        if left > 0:
+            time.sleep(left)
 
 
 def _asked_wait_s(value: str | None) -> float | None:
