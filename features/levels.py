@@ -202,8 +202,9 @@ def prices(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Level]:
     out |= {name: Level("profile", level) for name, level in traded.items() if name != "density"}
     out |= {name: Level("session", level) for name, level in sessions.session(p.session_start_hour)._asdict().items()}
     for bars in p.prior_bars:
-        for name, level in zip(("high", "low", "close"), sessions.prior_range(bars), strict=True):
-            out[f"prior_{name}_{bars}"] = Level("range", level)
+        high, low, before = sessions.prior_range(bars)
+        out |= {f"prior_high_{bars}": Level("range", high), f"prior_low_{bars}": Level("range", low)}
+        out["prior_close"] = Level("range", before)  # one for all
     for name, units in (("round", p.round_units), ("round_major", p.round_major_units)):
         for side, level in zip(("below", "above"), round_numbers(one * close * units), strict=True):
             out[f"{name}_{side}"] = Level("round", level)

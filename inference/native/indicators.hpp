@@ -91,7 +91,7 @@ struct DirectionalIndex {
         if (ranges < LEAST) up = down = ranges = 0.0;  // what a long standstill has left is no direction
         if (count < bars) return false;
         const double both = up + down;
-        if (both > 0.0 || average.count < average.seed)
+        if (both > 0.0 || !average.seeded())
             adx = average.update(both > 0.0 ? 100.0 * std::abs(up - down) / both : 0.0);
         return true;
     }

@@ -40,6 +40,8 @@ struct ExponentialMean {
         mean = before;
         for (; i < n; ++i) out[i] = update(x[i]);
     }
+    /// Whether the mean has its seed.
+    bool seeded() const { return count >= seed; }
     template <class A>
     void state(A& archive) {
         archive(count), archive(mean), archive(group), archive(at);
