@@ -50,7 +50,10 @@ def ingest(params: IngestParams, folder: Path = Path("data")) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     known = _known(folder)
     code = _code()
-    parts = _unique(part for part in parts_of(params) if _wanted(part, params))
+    found = tqdm(
+        parts_of(params), desc="sources", unit="part", disable=None
+    )  # their files are hashed, which takes time
+    parts = _unique(part for part in found if _wanted(part, params))
     read = []
     with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
         for part in tqdm(parts, desc="ingest", unit="part", disable=None):

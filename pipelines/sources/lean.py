@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.sources.rows import parse, unzipped
 from pipelines.sources.tables import BARS, SERIES, Part, fingerprint
 
+# Kinds of securities whose zips hold other things than one symbol's bars, or bars in other units and zones.
+FOREIGN = {"option", "indexoption", "futureoption", "future", "index", "alternative", "universes"}
 MINUTES = {"minute": 1, "hour": 60, "daily": 1440}
 DAY_FILE = re.compile(r"(?P<month>\d{6})\d{2}_(?P<what>trade|quote)")
 SIDES = ("open", "high", "low", "close", "size")
@@ -51,14 +54,16 @@ class _File:
 
 
 def read_lean(params: LeanParams, symbols: tuple[str, ...]) -> Iterator[Part]:
-    """A part per symbol (minute bars: and month); symbols are LEAN's tickers in capitals.
+    """A part per symbol (minute bars: and month); symbols are LEAN's tickers in capitals. Options, futures and indices
+    are not read.
 
     Times of equities are New York's, all others UTC; daily bars are stamped 00:00 UTC of their day. Quote bars give the
     mean of bid and ask, volume 0, and the series spread (of the closes, fraction of price). Raises ValueError for an
     equity without factor file unless prices are raw, and where there are no bars.
     """
     folder = Path(params.path)
-    files = [file for path in sorted(folder.rglob("*.zip")) if (file := _describe(path, folder, params)) is not None]
+    zips = tqdm(sorted(folder.rglob("*.zip")), desc="lean", unit="file", disable=None)
+    files = [file for path in zips if (file := _describe(path, folder, params)) is not None]
     wanted = sorted(
         (file for file in files if not symbols or file.symbol in symbols), key=lambda file: (file.symbol, file.month)
     )
@@ -80,7 +85,7 @@ def read_lean(params: LeanParams, symbols: tuple[str, ...]) -> Iterator[Part]:
 def _describe(path: Path, folder: Path, params: LeanParams) -> _File | None:
     above = path.relative_to(folder.parent).parts[:-1]
     resolutions = {"tick", "second", *MINUTES} & set(above)
-    if resolutions and params.resolution not in resolutions:
+    if FOREIGN & set(above) or (resolutions and params.resolution not in resolutions):
         return None
     day = DAY_FILE.fullmatch(path.stem)
     quotes = len(_first_line(path).split(",")) == len(QUOTE)
@@ -148,6 +153,12 @@ def _of_trades(frame: pl.DataFrame, file: _File, factors: Path | None, params: L
     price, shares = pl.lit(1.0 / (EQUITY_SCALE if file.equity else 1)), pl.lit(1.0)
     if factors is not None:
         table = _factors(factors)
+        last, until = frame.select(pl.col("local").max().dt.date()).item(), table.select(pl.col("day").max()).item()
+        if last is not None and (until is None or last > until):
+            raise ValueError(
+                f"{factors}: must reach the last bar ({last}), was up to {until}; fetch it again, or set "
+                "ingest.lean.prices to raw"
+            )
         # A row holds up to and on its own day, from the day after the row before it.
         frame = (
             frame.with_columns(pl.col("local").dt.date().alias("day"))

@@ -107,6 +107,21 @@ def test_mistakes_are_named(equities: Path) -> None:
         read(HOURLY, equities)
 
 
+def test_other_kinds_of_securities_are_not_taken_for_equities(equities: Path) -> None:
+    zipped(equities / "index/usa/hour/spx.zip", "20200305 09:00,2900,2900,2900,2900,0\n")
+    for place in ("option/usa/hour/abc_2020_trade_american.zip", "future/cme/hour/es_trade.zip"):
+        zipped(equities / place, "0,1,1,1,1,1\n")
+        with zipfile.ZipFile(equities / place, "a") as archive:
+            archive.writestr("another contract.csv", "")
+    assert read(HOURLY, equities)["symbol"].unique().to_list() == ["ABC"]
+
+
+def test_a_factor_file_that_ends_too_early_is_refused(equities: Path) -> None:
+    (equities / "equity/usa/factor_files/abc.csv").write_text("20200306,0.99,0.25,400\n20200309,1,0.25,400\n")
+    with pytest.raises(ValueError, match=r"abc\.csv: must reach the last bar \(2020-03-10\), was up to 2020-03-09"):
+        read(HOURLY, equities)
+
+
 @pytest.mark.data(str(REAL))
 @real
 def test_spy_is_a_tenth_of_its_index_and_gains_its_dividends() -> None:
