@@ -4,8 +4,8 @@ Auxiliary outputs: `sigma` (EWMA forecast of the next bar's return standard devi
 all distances; missing while the price stands still, when nothing should be labelled or decided in it), `garch_sigma`
 (the GARCH forecast of the same), `atr` (price units), `seasonal_sigma` (sigma times the seasons of the bar to come).
 Features are ratios to sigma, at least 1e-6 (SIGMA_FLOOR), so that one net serves symbols and eras of any level, and
-are known and bounded in a standstill and after it. What is measured stands in volatility_ranges.py, what the clock says in volatility_clock.py, what is fitted in
-volatility_models.py and volatility_regimes.py.
+are known and bounded in a standstill and after it. What is measured stands in volatility_ranges.py, what the clock says
+in volatility_clock.py, what is fitted in volatility_models.py and volatility_regimes.py.
 """
 
 from __future__ import annotations

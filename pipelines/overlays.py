@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.divergence import pivot_high, pivot_low
 from features.exhaustion import ExhaustionParams
 from features.graph import to_data
 from features.levels import LevelsParams
 from features.profile import profile
-from features.divergence import pivot_high, pivot_low
 from inference import Graph
 
 DIVERGENCES = ("rsi_divergence", "rsi_hidden_divergence", "macd_divergence", "macd_hidden_divergence")

@@ -65,7 +65,8 @@ struct Bars {
 /// How many values of a series there are, one for each time.
 std::size_t paired(const std::string& name, const Times& ts, const Doubles& values) {
     if (ts.shape(0) != values.shape(0))
-        throw BarError(message("series." + name, "must have a value for each of its " + std::to_string(ts.shape(0)) + " times",
+        throw BarError(message("series." + name,
+                               "must have a value for each of its " + std::to_string(ts.shape(0)) + " times",
                                std::to_string(values.shape(0)), "pass columns of the same table"));
     return ts.shape(0);
 }

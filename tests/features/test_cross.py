@@ -15,7 +15,9 @@ from inference.closes import close_series
 
 DAY = 86_400_000_000
 COLUMNS = ("open", "high", "low", "close", "volume")
-P = CrossParams(("SPX", "NASDAQ"), decay=0.95, seed_bars=15, shrinkage=0.4, strength_bars=10, change_bars=7, long_decay=0.99)
+P = CrossParams(
+    ("SPX", "NASDAQ"), decay=0.95, seed_bars=15, shrinkage=0.4, strength_bars=10, change_bars=7, long_decay=0.99
+)
 Market = dict[str, tuple[dict[str, np.ndarray], np.ndarray]]
 
 

@@ -149,7 +149,7 @@ def test_no_feature_looks_ahead_on_real_bars() -> None:
 
 @pytest.mark.parametrize(("first", "last"), [(0, 700), (600, 1900), (0, 2400)], ids=["start", "middle", "always"])
 def test_a_standstill_leaves_every_feature_known_and_bounded(first, last) -> None:
-    """The shipped families on days of which some do not move a tick; while nothing moves there is no sigma to trade by."""
+    """The shipped families on days of which some do not move a tick; in those there is no sigma to trade by."""
     n = 2400
     bars, ts = handmade.random_bars(n, seed=7)
     still = (np.arange(n) >= first) & (np.arange(n) < last)
@@ -188,7 +188,9 @@ def test_two_ages_of_one_series_both_see_the_past_alone() -> None:
 def test_a_refused_block_or_value_changes_nothing() -> None:
     """Bars that cannot be, that come too late, values that cannot be, series that no one takes: checked before all."""
     bars, ts = handmade.random_bars(40)
-    data = to_data({"a": as_of("a", 5.0), "b": as_of("b", 5.0).lag(1), "m": bar("close").rolling_mean(3)}, [], handmade.DAY)
+    data = to_data(
+        {"a": as_of("a", 5.0), "b": as_of("b", 5.0).lag(1), "m": bar("close").rolling_mean(3)}, [], handmade.DAY
+    )
     at, values = ts + handmade.DAY, np.linspace(1.0, 2.0, 40)
     series = {"a": (at, values), "b": (at, values)}
     graph = Graph(data)
@@ -199,13 +201,33 @@ def test_a_refused_block_or_value_changes_nothing() -> None:
     hole = np.where(np.arange(30) == 20, np.nan, values[10:])
     back = at[10:][[*range(20), 0, *range(21, 30)]]
     for block, when, given, rule in (
-        ({**rest, "high": np.where(np.arange(30) == 29, 1e-9, rest["high"])}, later, good, "row 29: bar.high: must not"),
+        (
+            {**rest, "high": np.where(np.arange(30) == 29, 1e-9, rest["high"])},
+            later,
+            good,
+            "row 29: bar.high: must",
+        ),
         (rest, later - 2 * handmade.DAY, good, "bar.ts: must be later than the bar before it"),
         (rest, later, {**good, "b": (at[10:], hole)}, "series.b: must be finite, was nan"),
-        (rest, later, {"b": (at, values), "a": (back, values[10:])}, "series.a.ts: must not be before the value before"),
-        (rest, later, {"b": (at, values), "a": (at[:5], values[:5])}, "series.a.ts: must not be before the value before"),
+        (
+            rest,
+            later,
+            {"b": (at, values), "a": (back, values[10:])},
+            "series.a.ts: must not be before",
+        ),
+        (
+            rest,
+            later,
+            {"b": (at, values), "a": (at[:5], values[:5])},
+            "series.a.ts: must not be before",
+        ),
         (rest, later, {"b": (at, values[:7])}, "series.b: must have a value for each of its 40 times, was 7"),
-        (rest, later, {**good, "c": (at, values)}, "series: must be one that the feature graph joins, was 'c'; this graph"),
+        (
+            rest,
+            later,
+            {**good, "c": (at, values)},
+            "series: must be one that the feature graph joins, was 'c'",
+        ),
     ):
         with pytest.raises(ValueError, match=rule):
             graph.run(block, when, given)

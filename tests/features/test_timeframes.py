@@ -88,7 +88,7 @@ def test_an_open_hour_is_invisible(minutes) -> None:
 
 
 def test_a_series_with_holes_closes_with_the_price(minutes) -> None:
-    """The value of each hour is the last one known inside it, none where there is none; the clock alone closes hours."""
+    """The value of each hour is the last one known inside it, if any; the clock alone closes hours."""
     bars, ts = minutes
     rng = np.random.default_rng(4)
     keep = (rng.random(len(ts)) < 0.3) & (ts % HOUR != HOUR - MINUTE) & (ts // HOUR != 3)

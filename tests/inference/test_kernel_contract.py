@@ -233,7 +233,7 @@ def test_any_chunking_gives_the_same_bits(data, bars, seed, cuts) -> None:
     series = make_series(bars, seed)
     graph, pieces = Graph(data), []
     edges = [0, *sorted({*cuts, 256, 257}), BARS]
-    known = {name: 0 for name in graph.series}
+    known = dict.fromkeys(graph.series, 0)
     for a, b in pairwise(edges):
         for name, at in known.items():
             times, values = series[name]
