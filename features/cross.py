@@ -56,13 +56,11 @@ class CrossParams:
         number_in("features.cross.decay", self.decay, 0.5, 0.9999, "0.97")
         whole_in("features.cross.seed_bars", self.seed_bars, 2, 100_000, "30")
         number_in("features.cross.shrinkage", self.shrinkage, 0.0, 1.0, "0.3")
-        number_in(
-            "features.cross.long_decay", self.long_decay, 0.5, 0.99999, "0.997, a tenth of the forgetting of decay"
-        )
+        number_in("features.cross.long_decay", self.long_decay, 0.5, 0.99999, "0.997")
         if self.long_decay <= self.decay:
             raise ValueError(
-                f"features.cross.long_decay: must exceed decay ({self.decay}), was {self.long_decay}; "
-                "typical: 0.97 and 0.997"
+                f"features.cross.long_decay: must exceed decay ({self.decay}), was {self.long_decay}; typical: 0.97 "
+                "and 0.997"
             )
         whole_in("features.cross.strength_bars", self.strength_bars, 1, 100_000, "20")
         whole_in("features.cross.change_bars", self.change_bars, 1, 100_000, "20")

@@ -70,7 +70,8 @@ struct DirectionalIndex {
     static constexpr const char* NAME = "directional_index";
     static constexpr const char* FORMULA =
         "output 0, 1: 100 sum of upward, downward movement / sum of true ranges, 0 while nothing moved; 2: Wilder's "
-        "average of 100 |up - down| / (up + down), which without any movement counts 0 while it is begun and then keeps";
+        "average of 100 |up - down| / (up + down), which without any movement counts 0 while it is begun and then "
+        "keeps";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() { return {{"bars", 2, 1e6, true}, {"output", 0, 2, true}}; }
     static Settings examples() { return {{2, 0}, {14, 0}, {14, 1}, {14, 2}}; }

@@ -124,7 +124,7 @@ def test_a_bar_without_its_number_is_missing_and_the_rest_goes_on() -> None:
 
 
 def test_bars_without_their_number_might_as_well_not_have_been_there() -> None:
-    """Windows, lags and pivots of the tape and of the price count the same bars; a spike stays inside its bounds."""
+    """Windows, lags and pivots of the tape and of the price count the same bars, and a spike has its bounds."""
     n = 600
     bars, ts = handmade.random_bars(n, seed=5)
     bars["volume"][300] = 1e14

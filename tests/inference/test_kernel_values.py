@@ -123,9 +123,8 @@ def test_indicators_equal_talib(real, bars) -> None:
 def test_directions_in_a_standstill_equal_talib(bars, first, still) -> None:
     """0 while nothing has ever moved; what was before it stays, until after some 1,000 bars it is a number no more."""
     rng = np.random.default_rng(0)
-    close = 50.0 + np.concatenate(
-        [np.cumsum(rng.normal(0, 1, first)), np.zeros(still), np.cumsum(rng.normal(0, 1, 150))]
-    )
+    moves = [np.cumsum(rng.normal(0, 1, n)) for n in (first, 150)]
+    close = 50.0 + np.concatenate([moves[0], np.zeros(still), moves[1]])
     market = dict.fromkeys(("open", "high", "low", "close", "volume"), close), np.arange(len(close)) * DAY
     plus, minus = directional(bars)
     ready = slice(2 * bars - 1, first + 900 if still == 3000 else None)  # TA-Lib's are made of the last bits from there

@@ -48,9 +48,9 @@ def frame(folder: Path) -> pl.DataFrame:
 def test_pivots_stand_out_from_their_neighbours(frame: pl.DataFrame, params: FeatureParams) -> None:
     n, high, low = params.levels.pivot_bars, frame["high"].to_numpy(), frame["low"].to_numpy()
     tops, bottoms = overlays.pivots(frame, params.levels, DAY_US)
-    around = {t: [i for i in range(t - n, t + n + 1) if i != t] for t in range(n, len(high) - n)}
-    assert tops.tolist() == [t for t, near in around.items() if high[t] > high[near].max()]
-    assert bottoms.tolist() == [t for t, near in around.items() if low[t] < low[near].min()]
+    around = {t: (slice(t - n, t), slice(t + 1, t + n + 1)) for t in range(n, len(high) - n)}  # of equals the last
+    assert tops.tolist() == [t for t, (a, b) in around.items() if high[t] >= high[a].max() and high[t] > high[b].max()]
+    assert bottoms.tolist() == [t for t, (a, b) in around.items() if low[t] <= low[a].min() and low[t] < low[b].min()]
 
 
 def test_bars_before_the_span_make_pivots_and_profile_exact(frame: pl.DataFrame, params: FeatureParams) -> None:
