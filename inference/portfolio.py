@@ -13,8 +13,8 @@ from inference.checks import number_in
 from inference.replay import Bars, Ledger
 from inference.venue import Costs
 
-# mirrors `struct Size` in native/portfolio.hpp: quantity 0 = refused; wanted: by the limit per trade alone; equity
-# before the entry, open risk with it, and profit, money
+# mirrors `struct Size` in native/portfolio.hpp: quantity 0 = refused; wanted: by the limit per trade (and lots) alone;
+# equity before the entry, open risk with it, and profit, money
 SIZE = np.dtype(
     [(name, np.int64) for name in ("symbol", "entry", "ts")]
     + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "pnl")]

@@ -28,7 +28,7 @@ def render(account: Account, plot: Callable[[go.Figure], str]) -> str:
         f"{100 * limits.max_trade_loss:g} % of it at the stop, shrunk (below {100 * limits.min_share:g} % of that: "
         f"refused) where open risk with the positions then held would pass {100 * limits.max_open_risk:g} %. So the "
         "policies hold different positions: this shows what the limits do; the comparison is above. Open risk may pass "
-        "its limit later, where equity falls; a loss its own, by gaps.</p>\n"
+        "its limit later, where equity falls; a loss its own, by gaps, funding and impact.</p>\n"
         f'<div class="card">{plot(figure)}</div>\n<p></p>\n'
         f'<div class="card wide">{table([*heads, "most positions"], body)}</div>\n'
     )

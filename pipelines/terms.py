@@ -19,6 +19,7 @@ from pipelines.sources.times import utc
 from pipelines.tables import bar_interval_us, bars_by_symbol, microseconds
 from pipelines.venue import ImpactParams, VenueParams
 
+SECOND = 1_000_000
 OUTSIDE = 0.01  # of the bars, so many may disagree with their finer ones
 
 
@@ -112,6 +113,7 @@ def _impact(params: ImpactParams, bars: Bars, series: pl.DataFrame, notional: fl
 
 def _funding(name: str, bars: Bars, series: pl.DataFrame) -> Funding:
     ts, rate = _values(series, bars.symbol, name, "funding")
+    ts = (ts + SECOND // 2) // SECOND * SECOND  # exchanges stamp some ms late; who enters at the hour does not pay
     during = ts < bars.ts[-1] + bar_interval_us({bars.symbol: bars})  # later ones would count as inside the last bar
     return Funding(ts[during], rate[during])
 

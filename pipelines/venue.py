@@ -100,8 +100,10 @@ class VenueParams:
 
     def describe(self) -> str:
         """For the report's reader."""
-        others = (f" {symbol}: {self.of(symbol).describe()}." for symbol in self.symbols)
-        return f"Costs per fill: {self.default.describe()}.{''.join(others)}"
+        common = self.default.describe()
+        others = {symbol: self.of(symbol).describe() for symbol in self.symbols}
+        own = (f" {symbol}: {text}." for symbol, text in others.items() if text != common)
+        return f"Costs per fill: {common}.{''.join(own)}"
 
     def of(self, symbol: str) -> TermsParams:
         """The terms of a symbol: the default's, with what differs."""

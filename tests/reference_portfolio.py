@@ -68,10 +68,11 @@ def replay(books, equity: float, limits: tuple[float, float, float]):
         side, paid = int(trade["side"]), float(trade["entry_price"])
         stop = float(trade["fill_price"] - side * trade["stop_distance"])
         unit = loss(symbol, side, paid, stop)
-        wanted = max(0.0, max_trade * worth() / unit)
-        quantity = min(wanted, (max_open * worth() - risk()) / unit)
-        if books[symbol].lot:
-            quantity = math.floor(quantity / books[symbol].lot + 1e-9) * books[symbol].lot
+        lot = books[symbol].lot
+        wanted, room = max(0.0, max_trade * worth() / unit), (max_open * worth() - risk()) / unit
+        if lot:
+            wanted, room = (math.floor(each / lot + 1e-9) * lot for each in (wanted, room))
+        quantity = min(wanted, room)
         if quantity <= 0 or quantity < min_share * wanted:
             quantity = 0.0
         decided[symbol, int(event["entry"])] = (quantity, wanted)

@@ -179,10 +179,12 @@ class Portfolio {
             throw RiskError(message("stop", "must bound the loss of every trade", text(first_stop.price),
                                     "give each entry a stop on the losing side"));
         const double money = equity(), risk = open_risk();
-        const double wanted = std::max(0.0, limits_.max_trade_loss * money / loss);
+        const auto whole = [&](double quantity) {
+            return book.lot > 0.0 ? std::floor(quantity / book.lot + 1e-9) * book.lot : quantity;
+        };
+        const double wanted = whole(std::max(0.0, limits_.max_trade_loss * money / loss));
         const double room = (limits_.max_open_risk * money - risk) / loss;
-        double quantity = std::min(wanted, room);
-        if (book.lot > 0.0) quantity = std::floor(quantity / book.lot + 1e-9) * book.lot;
+        double quantity = std::min(wanted, whole(room));
         if (!(quantity > 0.0) || quantity < limits_.min_share * wanted) quantity = 0.0;
         if (quantity > 0.0) held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, trade->side};
         out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, quantity, wanted, money,

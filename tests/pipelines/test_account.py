@@ -34,7 +34,7 @@ def make_markets(ladder: tuple[Rung, ...] = ()) -> list[Market]:
     first = MARKETS[1][0]
     stamps = BARS.ts[::2] + 3_600_000_000
     funding = Funding(stamps, np.random.default_rng(1).normal(0, 1e-3, len(stamps)))
-    terms = [Terms(COSTS, lot=0.5), Terms(replace(COSTS, taker_fee=0.001))]
+    terms = [Terms(COSTS, lot=0.5), Terms(replace(COSTS, taker_fee=0.001), lot=0.25)]
     terms[0] = replace(terms[0], conditions=replace(terms[0].conditions, funding=funding, ladder=ladder))
     terms[1] = replace(terms[1], conditions=replace(terms[1].conditions, margin=Margin(40.0, 0.005, 0.001)))
     later = replace(BARS, ts=BARS.ts + 43_200_000_000)
@@ -68,6 +68,7 @@ def test_the_account_is_the_trade_list_at_its_sizes_to_the_cent(ladder: tuple[Ru
         assert row["entries"] == mine.height
         assert row["refused"] == (sizes["quantity"] == 0).sum()
         assert row["shrunk"] == (sizes["quantity"] < sizes["wanted"] * (1 - 1e-9)).sum() - row["refused"]
+        assert row["shrunk"] < row["entries"] - row["refused"]  # a whole number of lots is not less than wanted
         sizes = sizes.filter(pl.col("quantity") > 0)
         assert (sizes["open_risk"] <= 0.05 * sizes["equity"] * (1 + 1e-9)).all()
         at_stop = sizes.join(mine.select("id", "symbol", "stop_distance"), on="id")

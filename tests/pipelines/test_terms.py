@@ -64,6 +64,8 @@ def test_a_symbol_differs_in_what_it_names_alone() -> None:
     again = replace(mine, taker_fee=0.0001, margin=params.default.margin, ladder=())
     assert again == params.default
     assert "X: taker 5 bp" in params.describe()
+    same = parse(VenueParams, {**RAW, "symbols": {"X": {"lot": 0.1}}}, "evaluate.venue")
+    assert same.describe() == SHIPPED.describe()
     assert "margin at 5 times" in params.describe()
     with pytest.raises(ValueError, match=r"evaluate.venue.symbols: must be of A, B, was 'X'"):
         terms_of(params, {"A": some_bars(), "B": some_bars()}, NO_SERIES, 1e4)
@@ -113,11 +115,12 @@ def test_impact_knows_nothing_of_the_bar_in_which_it_is_paid() -> None:
 def test_funding_is_the_named_series_of_the_symbol_or_of_all() -> None:
     params, bars = changed(funding="funding"), {"X": some_bars()}
     for symbol in ("X", "*"):
-        found = terms_of(params, bars, series("funding", {8: 0.1, 3: 0.2}, symbol), 1e4)["X"].conditions.funding
+        stamps = series("funding", {8_000_000: 0.1, 3_004_000: 0.2}, symbol)
+        found = terms_of(params, bars, stamps, 1e4)["X"].conditions.funding
         assert found is not None
-        assert (found.ts.tolist(), found.rate.tolist()) == ([3, 8], [0.2, 0.1])
+        assert (found.ts.tolist(), found.rate.tolist()) == ([3_000_000, 8_000_000], [0.2, 0.1])  # on the second
     end = int(some_bars().ts[-1])
-    late = series("funding", {3: 0.2, end + 59_999_999: 0.3, end + 60_000_000: 0.4})
+    late = series("funding", {3: 0.2, end + 59_000_000: 0.3, end + 60_000_000: 0.4})
     found = terms_of(params, bars, late, 1e4)["X"].conditions.funding
     assert found is not None
     assert found.rate.tolist() == [0.2, 0.3]  # nobody holds across what follows the last bar
