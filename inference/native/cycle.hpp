@@ -10,7 +10,7 @@ namespace ratchet {
 /// The last eight values of a signal.
 struct History {
     std::array<double, 8> values{};
-    std::uint32_t at = 0;
+    std::uint64_t at = 0;  // as wide as the values: a saved state has no stray bytes
 
     void push(double x) { values[++at % 8] = x; }
     /// The value so many before the newest.
