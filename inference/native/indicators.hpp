@@ -92,22 +92,24 @@ struct DirectionalIndex {
         if (ranges < LEAST) up = down = ranges = 0.0;  // what a long standstill has left is no direction
         if (count < bars) return false;
         const double both = up + down;
-        if (both > 0.0 || !average.seeded())
-            adx = average.update(both > 0.0 ? 100.0 * std::abs(up - down) / both : 0.0);
+        if (both > 0.0 || !average.seeded()) {
+            const double now = average.update(both > 0.0 ? 100.0 * std::abs(up - down) / both : 0.0);
+            if (average.seeded()) adx = now;
+        }
         return true;
     }
     double read(const Output& output) const {
-        if (output.index == 2) return adx;
+        if (output.index == 2) return average.seeded() ? adx : NaN;
         return ranges > 0.0 ? 100.0 * (output.index == 0 ? up : down) / ranges : 0.0;
     }
     template <class A>
     void state(A& archive) {
         archive(last_high), archive(last_low), archive(last_close);
-        archive(up), archive(down), archive(ranges), archive(count), archive(average);
+        archive(up), archive(down), archive(ranges), archive(count), archive(average), archive(adx);
     }
     static constexpr double LEAST = 1e-290;  // far below any price, and still of full precision
 
-    double decay, last_high = 0.0, last_low = 0.0, last_close = 0.0, up = 0.0, down = 0.0, ranges = 0.0, adx = NaN;
+    double decay, last_high = 0.0, last_low = 0.0, last_close = 0.0, up = 0.0, down = 0.0, ranges = 0.0, adx = 0.0;
     std::int64_t bars, count = -1;
     ExponentialMean average;
 };

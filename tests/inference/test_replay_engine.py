@@ -46,20 +46,21 @@ def test_rungs_stand_on_the_way_to_the_target_that_the_engine_holds(engine: Engi
         entry, side, fill = int(trade["entry"]), int(trade["side"]), float(trade["fill_price"])
         mine = legs[legs["entry"] == entry]
         rung, left = 0, []
+        first = in_force(ledger, entry, Kind.MOVE_TARGET, int(trade["entry_index"]))
         for bar in range(int(trade["entry_index"]), int(trade["exit_index"]) + 1):
             stop = in_force(ledger, entry, Kind.MOVE_STOP, bar)
             goal = in_force(ledger, entry, Kind.MOVE_TARGET, bar)
             bad, good = (market.low, market.high) if side > 0 else (market.high, market.low)
+            levels = [fill + each.target * (goal - fill) for each in LADDER]
+            while rung < len(LADDER) and side * (market.open[bar] - levels[rung]) > 0:  # opens beyond it
+                left.append((bar, market.open[bar]))
+                rung += 1
             if side * (bad[bar] - stop) <= 0:
                 break
-            while rung < len(LADDER):
-                level = fill + LADDER[rung].target * (goal - fill)
-                if side * (good[bar] - level) <= 0:
-                    break
-                opened = side * (market.open[bar] - level) > 0
-                left.append((bar, market.open[bar] if opened else level))
-                moved += goal != in_force(ledger, entry, Kind.MOVE_TARGET, int(trade["entry_index"]))
+            while rung < len(LADDER) and side * (good[bar] - levels[rung]) > 0:
+                left.append((bar, levels[rung]))
                 rung += 1
+            moved += bool(left) and left[-1][0] == bar and goal != first
         targets = mine[mine["reason"] == 2]
         assert targets["index"].tolist() == [bar for bar, _ in left], row
         np.testing.assert_allclose(targets["price"], [price for _, price in left], rtol=1e-12)
