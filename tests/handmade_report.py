@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 import handmade_export as handmade
-from handmade_examination import BARS, COLUMNS, COSTS, GRIDS, MARKETS, TIMES, make_examination, make_product
+from handmade_examination import BARS, COLUMNS, GRIDS, MARKETS, TIMES, make_examination, make_product
 from pipelines.baselines import Parabolic, Static
 from pipelines.bootstrap import BootstrapParams
+from pipelines.frontier_replays import frontier_trades
 from pipelines.groups import with_groups
 from pipelines.outcome import Facts
 from pipelines.replays import replay_all
@@ -43,13 +44,15 @@ def make_report(folder: Path) -> str:
     """The whole page."""
     examination = make_examination(folder)
     (market,) = MARKETS[1]
-    trades = replay_all(make_product(folder), [market], SETTINGS, 1, handmade.HORIZON)
+    product = make_product(folder)
+    trades = replay_all(product, [market], SETTINGS, 1, handmade.HORIZON)
+    frontier = frontier_trades(product, [market], GRIDS, (0.5, 1.5), handmade.HORIZON)
     regimes = examination.trades.select("id", "regime")
     facts = Facts(
         horizon_bars=handmade.HORIZON,
         entry_rule="every_n",
         symbols=("SPX",),
-        costs=COSTS,
+        venue="At the costs of the test.",
         notional_fraction=0.25,
         confidence=0.9,
         chosen={name: setting for name, (setting, _) in SETTINGS.items()},
@@ -63,11 +66,10 @@ def make_report(folder: Path) -> str:
     bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
     write_results(
         with_groups(trades, regimes, "a + b"),
-        [market],
+        frontier,
         bars,
         facts,
         bootstrap,
-        GRIDS,
         TRIALS,
         pl.DataFrame({**curves, "count": [9, 9]}),
         SKILLS,

@@ -71,7 +71,9 @@ def test_each_formula_uses_names_that_stand_on_the_page(written) -> None:
 
 
 def test_a_formula_reads_as_it_computes(written) -> None:
-    assert "- **std_ratio**: multiple of sigma; warm-up 20.\n  - `minimum(rolling_std(ret, 20) / scale, 100)`\n" in written
+    assert (
+        "- **std_ratio**: multiple of sigma; warm-up 20.\n  - `minimum(rolling_std(ret, 20) / scale, 100)`\n" in written
+    )
     assert "\n  - `minimum(garch_sigma / scale, 100)`\n" in written
     assert "- `rolling_quantile`: 1 input; window (whole, 1 to 100000), quantile (0 to 1)." in written
 

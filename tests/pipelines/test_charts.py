@@ -95,12 +95,13 @@ def test_calibration_has_the_forecast_to_the_right_and_the_outcome_up() -> None:
 
 def test_the_frontier_is_in_per_cent_and_basis_points() -> None:
     rows = {
-        "policy": ["product", "garch", "garch"],
-        "stop_distance": [0.02, 0.01, 0.04],
-        "stop_out_rate": [0.3, 0.6, 0.1],
-        "premature_rate": [0.05, 0.2, 0.0],
-        "expectancy_bp": [-3.0, 2.0, -12.5],
-        "cvar_bp": [-200.0, -90.0, -400.0],
+        "policy": ["product", "product", "garch", "garch"],
+        "setting": [1.0, 2.0, 1.0, 4.0],
+        "stop_distance": [0.02, 0.04, 0.01, 0.04],
+        "stop_out_rate": [0.3, 0.1, 0.6, 0.1],
+        "premature_rate": [0.05, 0.0, 0.2, 0.0],
+        "expectancy_bp": [-3.0, -4.0, 2.0, -12.5],
+        "cvar_bp": [-200.0, -300.0, -90.0, -400.0],
     }
     panels = charts.frontier(pl.DataFrame(rows))
     assert {title: list(named(figure, "GARCH").y) for title, figure in panels.items()} == {
@@ -111,9 +112,10 @@ def test_the_frontier_is_in_per_cent_and_basis_points() -> None:
     }
     for figure in panels.values():
         assert list(named(figure, "GARCH").x) == [1.0, 4.0]
-        assert list(named(figure, "ratchet").x) == [2.0]
+        assert list(named(figure, "ratchet").x) == [2.0, 4.0]
         assert figure.layout.xaxis.title.text == "mean first stop distance, % of price"
-        assert named(figure, "ratchet").marker.symbol == "star"
+        assert list(named(figure, "ratchet").marker.symbol) == ["star", "circle"]
+        assert set(named(figure, "GARCH").marker.symbol) == {"circle"}
 
 
 def test_folds_stand_in_order_with_their_intervals_and_the_best_static_beside() -> None:

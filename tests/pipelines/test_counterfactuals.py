@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from handmade_examination import COSTS, EARLIER, MARKETS, make_product
+from handmade_examination import EARLIER, MARKETS, make_product
 from handmade_export import HORIZON
 from handmade_resamples import held
 from inference.variant import OPTIONAL_STEPS
@@ -130,7 +130,7 @@ def test_suggestions_are_chosen_before_and_judged_on_test() -> None:
 
 def test_entries_before_the_test_part_are_judged_apart(product: Product) -> None:
     table = replay_options(product, joined(MARKETS), [Option("stop_times", 0.5)])
-    times = pl.concat(time_only(market, HORIZON, COSTS, "pessimistic") for market in joined(MARKETS))
+    times = pl.concat(time_only(market, HORIZON, "pessimistic") for market in joined(MARKETS))
     compared = compare_options(table, EARLIER, times, BOOTSTRAP, np.random.default_rng(1))
     counts = dict(compared.select("part", "trades").iter_rows())
     assert counts == {"earlier": len(MARKETS[0][0].ids), "test": len(MARKETS[1][0].ids)}

@@ -18,18 +18,18 @@ from ruamel.yaml import YAML
 from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
-from inference.replay import Costs
-from pipelines import charts, evaluate, export, train
+from pipelines import charts, entries, evaluate, export, train
 from pipelines.baselines import Market
-from pipelines.entries import find_entries
+from pipelines.entries import TABLE, index_entries
 from pipelines.evaluate import EvaluateParams
 from pipelines.params import section
 from pipelines.partitions import read_bars
 from pipelines.product import Product
-from pipelines.replays import EQUITY, markets, sweep
+from pipelines.replays import markets, sweep
 from pipelines.sources.tables import SERIES
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
+from pipelines.terms import terms_of
 from small_pipeline import inside, prepare
 
 OUT = Path("artifacts/evaluate")
@@ -48,11 +48,13 @@ class Stage:
     trades: pl.DataFrame
 
     @property
-    def costs(self) -> Costs:
-        return Costs(self.params.costs.taker_fee, self.params.costs.maker_fee, self.params.costs.slippage)
+    def notional(self) -> float:
+        return self.params.equity * self.params.notional_fraction
 
     def markets(self, part: str) -> list[Market]:
-        return markets(self.bars, self.volatility, self.entries, self.cut, part, self.horizon)
+        symbols = bars_by_symbol(self.bars)
+        terms = terms_of(self.params.venue, symbols, pl.DataFrame(schema=SERIES), self.notional)
+        return markets(self.bars, self.volatility, self.entries, self.cut, part, self.horizon, terms)
 
     def of(self, policy: str, mode: str = "pessimistic") -> pl.DataFrame:
         return self.trades.filter((pl.col("policy") == policy) & (pl.col("mode") == mode)).sort("id")
@@ -74,6 +76,7 @@ def prepare_trained(folder: Path) -> None:
         for net in ("stop", "exit"):
             train.main(net)
             export.main(net)
+        entries.main()
 
 
 def read_stage() -> Stage:
@@ -84,7 +87,7 @@ def read_stage() -> Stage:
         section("labels", LabelParams).horizon_bars,
         bars,
         read_family(Path("data/features/volatility"), ["atr", "garch_sigma"]),
-        find_entries(bars, params.entries),
+        index_entries(pl.read_parquet(TABLE), bars),
         pl.read_parquet(OUT / "trades.parquet"),
     )
 
@@ -101,10 +104,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_static_exits_are_chosen_on_training(stage: Stage) -> None:
     grids = stage.params.baselines
     chosen, other = (
-        {
-            name: s.describe()
-            for name, (s, _) in sweep(stage.markets(part), grids, stage.horizon, stage.costs)[0].items()
-        }
+        {name: s.describe() for name, (s, _) in sweep(stage.markets(part), grids, stage.horizon)[0].items()}
         for part in ("train", "test")
     )
     assert json.loads((OUT / "chosen.json").read_text())["settings"] == chosen
@@ -142,10 +142,9 @@ def test_regimes_are_thirds_of_the_training_part(stage: Stage) -> None:
 
 
 def test_the_product_is_replayed_in_both_modes(stage: Stage) -> None:
-    engine = Engine.load("artifacts/exports/stop.pt", "artifacts/exports/exit.pt", equity=EQUITY)
-    notional = EQUITY * stage.params.notional_fraction
+    engine = Engine.load("artifacts/exports/stop.pt", "artifacts/exports/exit.pt", equity=stage.params.equity)
     series = pl.DataFrame(schema=SERIES)
-    product = Product(engine, series, bars_by_symbol(stage.bars), stage.costs, EQUITY, notional)
+    product = Product(engine, series, bars_by_symbol(stage.bars), stage.params.equity, stage.notional)
     for mode in ("pessimistic", "adaptive"):
         own = pl.concat(product.trades(market, mode=mode) for market in stage.markets("test")).sort("id")
         assert own.select("id", "reason", "pnl").equals(stage.of("product", mode).select("id", "reason", "pnl"))

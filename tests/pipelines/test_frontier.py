@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import handmade_export as handmade
-from handmade_examination import COSTS, GRIDS, MARKETS, make_product
+from handmade_examination import GRIDS, MARKETS, make_product
 from handmade_resamples import DAY_US, one_a_day
 from pipelines.bootstrap import interval
 from pipelines.frontier import METRICS, curves, gaps
@@ -116,7 +116,7 @@ def test_static_stops_have_the_products_targets(product: Product, trades: pl.Dat
     (market,) = MARKETS[1]
     own, ledger = product.trades(market), product.ledger(market)
     targets = per_entry(market, ledger, "target_r") * per_entry(market, ledger, "stop_distance")
-    mine = with_targets(market, 2 * market.atr, targets, handmade.HORIZON, COSTS)
+    mine = with_targets(market, 2 * market.atr, targets, handmade.HORIZON)
     both = own.join(mine, on="id", how="inner", suffix="_static")
     assert both.height == own.height
     wanted, found = (both[f"target_r{s}"] * both[f"stop_distance{s}"] for s in ("", "_static"))

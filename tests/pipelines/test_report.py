@@ -15,7 +15,7 @@ SECTIONS = {
     "Scorecard": (0, 1),
     "Worst case": (0, 1),
     "Equity and drawdown": (1, 0),
-    "Frontier at matched risk": (4, 1),
+    "Frontier at matched risk": (4, 2),
     "By group": (0, 1),
     "What choosing does": (0, 1),
     "R multiples": (1, 0),
@@ -47,11 +47,15 @@ const reader = async () => {
   // A person's click on a point of the scatter: where it is drawn.
   const plots = [...document.querySelectorAll(".js-plotly-plot")];
   const scatter = plots.find((plot) => plot.data.some((trace) => trace.meta === "excursions"));
-  const point = scatter.querySelector(".scatterlayer .trace:last-child .point");
   const pane = scatter.querySelector(".nsewdrag");
-  told.point = scatter.data.at(-1).text[0];
   scatter.scrollIntoView();
-  const { left, right, top, bottom } = box(point);
+  // The one that stands most apart: the mouse finds the nearest.
+  const all = [...scatter.querySelectorAll(".scatterlayer .point")].map(box);
+  const far = (a) => Math.min(...all.map((b) => Math.hypot(a.left - b.left, a.top - b.top)).filter((d) => d > 0));
+  const mine = [...scatter.querySelectorAll(".scatterlayer .trace:last-child .point")].map(box);
+  const chosen = mine.map(far).reduce((best, d, i, each) => (d > each[best] ? i : best), 0);
+  told.point = scatter.data.at(-1).text[chosen];
+  const { left, right, top, bottom } = mine[chosen];
   const mouse = { clientX: (left + right) / 2, clientY: (top + bottom) / 2, bubbles: true, view: window };
   pane.dispatchEvent(new MouseEvent("mousemove", mouse));
   await after();

@@ -44,7 +44,7 @@ def test_an_interval_has_no_unit(unit: str, text: str) -> None:
 
 def test_the_gap_is_that_of_the_product_to_the_static_curve() -> None:
     rows = {"metric": ["expectancy_bp"], "curve": ["garch"], "stop_distance": [0.0365], "product": [-23.7]}
-    rows |= {"static": [-28.6], "gap": [4.9], "low": [-5.2], "high": [14.2], "versus": ["null"]}
+    rows |= {"static": [-28.6], "gap": [4.9], "low": [-5.2], "high": [14.2], "versus": ["null"], "setting": [1.0]}
     assert lines(report_tables.gap_table(pl.DataFrame(rows))) == [
         ["at a mean stop of 3.65 %", "ratchet", "static", "gap", "interval", "versus"],
         ["expectancy against GARCH", "−23.7 bp", "−28.6 bp", "+4.9 bp", "−5.2 to 14.2", "null"],
