@@ -4,7 +4,8 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
-NATIVE := $(wildcard inference/native/*.hpp inference/native/*.cpp inference/native/steps/*.hpp) CMakeLists.txt
+SOURCES := $(wildcard inference/native/*.?pp inference/native/*/*.?pp)
+NATIVE := $(SOURCES) CMakeLists.txt
 
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -43,7 +44,7 @@ lint: build
 	ruff check .
 	ruff format --check .
 	mypy
-	clang-format --dry-run --Werror inference/native/*.hpp inference/native/*.cpp inference/native/steps/*.hpp
+	clang-format --dry-run --Werror $(SOURCES)
 
 bench: build
 	python -m benchmarks

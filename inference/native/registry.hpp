@@ -1,41 +1,19 @@
-// Every kernel there is: the lists at the end of each header. What stands there is reachable from expressions and is
-// found by the contract tests.
+// Every kernel there is. What stands here is reachable from expressions and is found by the contract tests.
+//
+// The kernels themselves are compiled in registry_series.cpp and registry_levels.cpp alone, once for all that use them.
 #pragma once
-#include "arithmetic.hpp"
-#include "calendar.hpp"
-#include "cycle.hpp"
-#include "extrema.hpp"
-#include "fibonacci.hpp"
-#include "gann.hpp"
-#include "indicators.hpp"
-#include "levels.hpp"
-#include "missing.hpp"
-#include "order_statistics.hpp"
-#include "parabolic.hpp"
-#include "passages.hpp"
-#include "patterns.hpp"
-#include "pivots.hpp"
-#include "profile.hpp"
-#include "regime.hpp"
-#include "rolling.hpp"
-#include "smoothing.hpp"
-#include "sums.hpp"
-#include "timeframe.hpp"
-#include "volatility.hpp"
-#include "zones.hpp"
+#include "errors.hpp"
+#include "kernel.hpp"
 
 namespace ratchet {
 
+std::vector<KernelInfo> series_kernels();  // of any series: averages, windows, indicators, models of volatility
+std::vector<KernelInfo> level_kernels();   // of prices at which a market may turn
+
 inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
-        std::vector<KernelInfo> list;
-        for (auto family :
-             {arithmetic_kernels, rolling_kernels,   extrema_kernels,  order_kernels,      smoothing_kernels,
-              indicator_kernels,  timeframe_kernels, calendar_kernels, volatility_kernels, pivot_kernels,
-              levels_kernels,     zones_kernels,     pattern_kernels,  fibonacci_kernels,  gann_kernels,
-              profile_kernels,    regime_kernels,    missing_kernels,  cycle_kernels,      passage_kernels,
-              parabolic_kernels,  sum_kernels})
-            for (auto& kernel : family()) list.push_back(std::move(kernel));
+        std::vector<KernelInfo> list = series_kernels();
+        for (auto& kernel : level_kernels()) list.push_back(std::move(kernel));
         return list;
     }();
     return all;
