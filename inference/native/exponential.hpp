@@ -27,4 +27,19 @@ inline double natural_exp(double x) {
     return value * std::bit_cast<double>((half - 1) << 52) * std::bit_cast<double>((rest - 1) << 52);
 }
 
+/// The same in single precision, to 2 units in the last place, of x held to -87 ... 88 (Cephes, Moshier 1992, expf.c).
+inline float natural_exp(float x) {
+    constexpr float LN2_HIGH = 0.693359375f, LN2_LOW = -2.12194440e-4f, PER_LN2 = 1.44269504088896341f;
+    constexpr float WHOLE = 0x1.8p23f;
+    const float above = x > -87.0f ? x : -87.0f, bounded = x < 88.0f ? above : 88.0f;
+    const float shifted = bounded * PER_LN2 + WHOLE, k = shifted - WHOLE;
+    const float r = (bounded - k * LN2_HIGH) - k * LN2_LOW;
+    const float p = ((((1.9875691500e-4f * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r +
+                     1.6666665459e-1f) *
+                        r +
+                    5.0000001201e-1f;
+    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(WHOLE) + 127;
+    return (p * (r * r) + r + 1.0f) * std::bit_cast<float>(exponent << 23);
+}
+
 }  // namespace ratchet

@@ -12,6 +12,7 @@
 
 #include "clones.hpp"
 #include "errors.hpp"
+#include "exponential.hpp"
 
 namespace ratchet {
 
@@ -104,7 +105,7 @@ class Net {
     void prepare(const double* features, Prepared& prepared) const {
         float z[MAX_WIDTH];
         const std::size_t n = this->features();
-        for (std::size_t i = 0; i < n; ++i) z[i] = scaled(static_cast<float>(features[i]), i);
+        scale(features, mean_.data(), scale_.data(), clip_, n, z);
         const Dense& first = layers_.front();
         for (std::size_t t = 0; t < first.tiles; ++t) prepared.sums[t] = first.bias[t];
         accumulate(first.rows.data(), first.tiles, z, n, prepared.sums.data());
@@ -127,29 +128,38 @@ class Net {
             layer.rectify(to);
             std::swap(from, to);
         }
-        curves(reinterpret_cast<const float*>(from), out);
+        curves(reinterpret_cast<const float*>(from), grid_, nested_, calibration_.data(), out);
     }
 
   private:
-    float scaled(float x, std::size_t i) const {
-        float z = (x - mean_[i]) / scale_[i];
-        return z > clip_ ? clip_ : (z < -clip_ ? -clip_ : z);
+    float scaled(float x, std::size_t i) const { return clipped((x - mean_[i]) / scale_[i], clip_); }
+    static float clipped(float z, float clip) {
+        const float below = z < clip ? z : clip;
+        return below > -clip ? below : -clip;
+    }
+    RATCHET_CLONES static void scale(const double* __restrict features, const float* __restrict mean,
+                                     const float* __restrict scale, float clip, std::size_t n, float* __restrict z) {
+        for (std::size_t i = 0; i < n; ++i) z[i] = clipped((static_cast<float>(features[i]) - mean[i]) / scale[i], clip);
     }
     /// exp(-softplus(a)) = 1 / (1 + e^a): the survival curve is the running product of those.
-    void curves(const float* raw, float* out) const {
+    RATCHET_CLONES static void curves(const float* __restrict raw, std::size_t grid, bool nested,
+                                      const float* __restrict calibration, float* __restrict out) {
+        float p[2 * MAX_GRID];
+        for (std::size_t k = 0; k < 2 * grid; ++k) p[k] = 1.0f / (1.0f + natural_exp(raw[k]));
         float survival = 1.0f, second = 1.0f;
-        for (std::size_t k = 0; k < grid_; ++k) {
-            survival *= 1.0f / (1.0f + std::exp(raw[k]));
-            second *= 1.0f / (1.0f + std::exp(raw[grid_ + k]));
-            out[k] = calibrated(survival, 0);
-            float joint = calibrated(nested_ ? survival * second : second, 1);
-            out[grid_ + k] = nested_ ? std::min(joint, out[k]) : joint;
+        for (std::size_t k = 0; k < grid; ++k) {
+            p[k] = survival *= p[k];
+            second *= p[grid + k];
+            p[grid + k] = nested ? survival * second : second;
         }
+        for (std::size_t k = 0; k < grid; ++k) out[k] = calibrated(p[k], calibration);
+        for (std::size_t k = grid; k < 2 * grid; ++k) out[k] = calibrated(p[k], calibration + KNOTS);
+        if (nested)
+            for (std::size_t k = 0; k < grid; ++k) out[grid + k] = std::min(out[grid + k], out[k]);
     }
-    float calibrated(float p, std::size_t curve) const {
-        const float* map = calibration_.data() + curve * KNOTS;
-        float position = p * static_cast<float>(KNOTS - 1);
-        std::size_t knot = std::min(static_cast<std::size_t>(position), KNOTS - 2);
+    static float calibrated(float p, const float* map) {
+        const float position = p * static_cast<float>(KNOTS - 1);
+        const std::int32_t knot = std::min(static_cast<std::int32_t>(position), static_cast<std::int32_t>(KNOTS) - 2);
         return map[knot] + (position - static_cast<float>(knot)) * (map[knot + 1] - map[knot]);
     }
 

@@ -50,18 +50,38 @@ struct Level {
     LevelGroup group;
 };
 
-/// The known ones among the levels, by price; of equal prices in the order of the list. Memory is reused.
+/// A level's place in the order of prices; infinity: not known.
+struct LevelPlace {
+    double price;
+    std::size_t index;
+};
+
+/// The known ones among the levels, by price; of equal prices in the order of the list. `places` is the order of the
+/// last bar, from which that of this one is hardly different. Memory is reused.
 inline void gather(const std::vector<LevelOutputs>& levels, const std::vector<double>& outputs,
-                   std::vector<Level>& known) {
+                   std::vector<LevelPlace>& places, std::vector<Level>& known) {
+    if (places.size() != levels.size()) {
+        places.clear();
+        for (std::size_t i = 0; i < levels.size(); ++i) places.push_back({0.0, i});
+    }
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const std::size_t index = places[i].index;
+        const double price = outputs[static_cast<std::size_t>(levels[index].price)];
+        const LevelPlace place{price > 0.0 ? price : INFINITY, index};
+        std::size_t at = i;
+        for (; at > 0; --at) {
+            const LevelPlace& before = places[at - 1];
+            if (before.price < place.price || (before.price == place.price && before.index < index)) break;
+            places[at] = before;
+        }
+        places[at] = place;
+    }
     known.clear();
-    for (std::size_t i = 0; i < levels.size(); ++i) {
-        const LevelOutputs& from = levels[i];
-        const double price = outputs[static_cast<std::size_t>(from.price)];
-        if (!(price > 0.0)) continue;  // nor what is missing
+    for (const LevelPlace& place : places) {
+        if (place.price == INFINITY) break;
+        const LevelOutputs& from = levels[place.index];
         const double strength = from.strength < 0 ? NaN : outputs[static_cast<std::size_t>(from.strength)];
-        known.push_back({price, strength, static_cast<std::uint16_t>(i), from.group});
-        for (std::size_t at = known.size() - 1; at > 0 && known[at - 1].price > known[at].price; --at)
-            std::swap(known[at - 1], known[at]);
+        known.push_back({place.price, strength, static_cast<std::uint16_t>(place.index), from.group});
     }
 }
 
