@@ -30,8 +30,7 @@ struct View {
     std::vector<double> outputs;  // of the graph
     Prepared stop, exit;
     double sigma = NaN, atr = NaN;
-    std::vector<LevelPlace> places;
-    std::vector<Level> levels;  // those that are known, by price
+    KnownLevels levels;
     Reason status = Reason::warm_up;
 };
 
@@ -39,7 +38,7 @@ struct View {
 inline void look(const Model& model, std::int64_t ts, View& view, std::vector<double>& features) {
     view.sigma = view.outputs[static_cast<std::size_t>(model.sigma_output)];
     view.atr = view.outputs[static_cast<std::size_t>(model.atr_output)];
-    gather(model.levels, view.outputs, view.places, view.levels);
+    view.levels.gather(model.levels, view.outputs);
     view.status = Reason::model;
     for (std::size_t f = 0; f < features.size(); ++f) {
         const double x = features[f] = view.outputs[static_cast<std::size_t>(model.feature_outputs[f])];

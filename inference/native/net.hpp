@@ -21,36 +21,52 @@ inline constexpr std::size_t KNOTS = 33;        // of a calibration map
 inline constexpr std::size_t MAX_WIDTH = 512, MAX_GRID = 64, LANES = 16;
 
 typedef float Lanes __attribute__((vector_size(64)));
+/// Lanes in memory; on their own they would be aligned only as far as the oldest processor asks.
+struct alignas(64) Tile {
+    Lanes lanes;
+};
 
-/// sums[t] += rows[i][t] * x[i] over all inputs i, for `tiles` vectors of sums, four at a time in registers.
-RATCHET_CLONES static void accumulate(const Lanes* rows, std::size_t tiles, const float* x, std::size_t inputs,
-                                      Lanes* sums) {
+/// out[t] = start[t] + the sum of rows[i][t] * x[i] over all inputs i, for `tiles` vectors, four at a time in
+/// registers; not below 0 where `rectify`.
+RATCHET_CLONES static void accumulate(const Tile* rows, const Tile* start, std::size_t tiles, const float* x,
+                                      std::size_t inputs, bool rectify, Tile* out) {
     std::size_t t = 0;
     for (; t + 4 <= tiles; t += 4) {
-        Lanes a = sums[t], b = sums[t + 1], c = sums[t + 2], d = sums[t + 3];
-        const Lanes* row = rows + t;
+        Lanes a = start[t].lanes, b = start[t + 1].lanes, c = start[t + 2].lanes, d = start[t + 3].lanes;
+        const Tile* row = rows + t;
         for (std::size_t i = 0; i < inputs; ++i, row += tiles) {
             const float xi = x[i];
-            a += row[0] * xi;
-            b += row[1] * xi;
-            c += row[2] * xi;
-            d += row[3] * xi;
+            a += row[0].lanes * xi;
+            b += row[1].lanes * xi;
+            c += row[2].lanes * xi;
+            d += row[3].lanes * xi;
         }
-        sums[t] = a, sums[t + 1] = b, sums[t + 2] = c, sums[t + 3] = d;
+        out[t].lanes = a, out[t + 1].lanes = b, out[t + 2].lanes = c, out[t + 3].lanes = d;
+    }
+    for (; t + 2 <= tiles; t += 2) {
+        Lanes a = start[t].lanes, b = start[t + 1].lanes;
+        const Tile* row = rows + t;
+        for (std::size_t i = 0; i < inputs; ++i, row += tiles) {
+            a += row[0].lanes * x[i];
+            b += row[1].lanes * x[i];
+        }
+        out[t].lanes = a, out[t + 1].lanes = b;
     }
     for (; t < tiles; ++t) {
-        Lanes a = sums[t];
-        const Lanes* row = rows + t;
-        for (std::size_t i = 0; i < inputs; ++i, row += tiles) a += row[0] * x[i];
-        sums[t] = a;
+        Lanes a = start[t].lanes;
+        const Tile* row = rows + t;
+        for (std::size_t i = 0; i < inputs; ++i, row += tiles) a += row[0].lanes * x[i];
+        out[t].lanes = a;
     }
+    if (rectify)
+        for (t = 0; t < tiles; ++t) out[t].lanes = out[t].lanes > 0.0f ? out[t].lanes : Lanes{};
 }
 
 /// One dense layer, weights transposed to (in, out) and padded to whole vectors.
 struct Dense {
     std::size_t inputs, outputs, tiles;
     bool relu;
-    std::vector<Lanes> rows, bias;
+    std::vector<Tile> rows, bias;
 
     Dense(const float* weight, const float* offset, std::size_t in, std::size_t out, bool rectify)
         : inputs(in), outputs(out), tiles((out + LANES - 1) / LANES), relu(rectify), rows(in * tiles), bias(tiles) {
@@ -58,19 +74,15 @@ struct Dense {
             throw std::invalid_argument(message("layer", "must be at most 512 wide", std::to_string(std::max(in, out)),
                                                 "train a narrower net"));
         for (std::size_t o = 0; o < out; ++o) {
-            bias[o / LANES][o % LANES] = offset[o];
-            for (std::size_t i = 0; i < in; ++i) rows[i * tiles + o / LANES][o % LANES] = weight[o * in + i];
+            bias[o / LANES].lanes[o % LANES] = offset[o];
+            for (std::size_t i = 0; i < in; ++i) rows[i * tiles + o / LANES].lanes[o % LANES] = weight[o * in + i];
         }
-    }
-    void rectify(Lanes* sums) const {
-        if (!relu) return;
-        for (std::size_t t = 0; t < tiles; ++t) sums[t] = sums[t] > 0.0f ? sums[t] : Lanes{};
     }
 };
 
 /// First-layer sums over the features of one bar.
 struct Prepared {
-    std::array<Lanes, MAX_WIDTH / LANES> sums;
+    std::array<Tile, MAX_WIDTH / LANES> sums;
 };
 
 class Net {
@@ -107,25 +119,22 @@ class Net {
         const std::size_t n = this->features();
         scale(features, mean_.data(), scale_.data(), clip_, n, z);
         const Dense& first = layers_.front();
-        for (std::size_t t = 0; t < first.tiles; ++t) prepared.sums[t] = first.bias[t];
-        accumulate(first.rows.data(), first.tiles, z, n, prepared.sums.data());
+        accumulate(first.rows.data(), first.bias.data(), first.tiles, z, n, false, prepared.sums.data());
     }
 
     /// Two calibrated curves of `grid()` probabilities each into `out`.
     void forward(const Prepared& prepared, const float* state, float* out) const {
-        Lanes one[MAX_WIDTH / LANES], two[MAX_WIDTH / LANES];
-        Lanes *from = one, *to = two;
+        Tile one[MAX_WIDTH / LANES], two[MAX_WIDTH / LANES];
+        Tile *from = one, *to = two;
         const Dense& first = layers_.front();
         float z[STATE_INPUTS];
         for (std::size_t i = 0; i < STATE_INPUTS; ++i) z[i] = scaled(state[i], features() + i);
-        for (std::size_t t = 0; t < first.tiles; ++t) from[t] = prepared.sums[t];
-        accumulate(first.rows.data() + features() * first.tiles, first.tiles, z, STATE_INPUTS, from);
-        first.rectify(from);
+        accumulate(first.rows.data() + features() * first.tiles, prepared.sums.data(), first.tiles, z, STATE_INPUTS,
+                   first.relu, from);
         for (std::size_t l = 1; l < layers_.size(); ++l) {
             const Dense& layer = layers_[l];
-            for (std::size_t t = 0; t < layer.tiles; ++t) to[t] = layer.bias[t];
-            accumulate(layer.rows.data(), layer.tiles, reinterpret_cast<const float*>(from), layer.inputs, to);
-            layer.rectify(to);
+            accumulate(layer.rows.data(), layer.bias.data(), layer.tiles, reinterpret_cast<const float*>(from),
+                       layer.inputs, layer.relu, to);
             std::swap(from, to);
         }
         curves(reinterpret_cast<const float*>(from), grid_, nested_, calibration_.data(), out);
@@ -139,7 +148,8 @@ class Net {
     }
     RATCHET_CLONES static void scale(const double* __restrict features, const float* __restrict mean,
                                      const float* __restrict scale, float clip, std::size_t n, float* __restrict z) {
-        for (std::size_t i = 0; i < n; ++i) z[i] = clipped((static_cast<float>(features[i]) - mean[i]) / scale[i], clip);
+        for (std::size_t i = 0; i < n; ++i)
+            z[i] = clipped((static_cast<float>(features[i]) - mean[i]) / scale[i], clip);
     }
     /// exp(-softplus(a)) = 1 / (1 + e^a): the survival curve is the running product of those.
     RATCHET_CLONES static void curves(const float* __restrict raw, std::size_t grid, bool nested,

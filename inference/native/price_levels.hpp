@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "errors.hpp"
 #include "kernel.hpp"
+#include "lanes.hpp"
 
 namespace ratchet {
 
@@ -50,39 +52,49 @@ struct Level {
     LevelGroup group;
 };
 
-/// A level's place in the order of prices; infinity: not known.
-struct LevelPlace {
-    double price;
-    std::size_t index;
-};
-
-/// The known ones among the levels, by price; of equal prices in the order of the list. `places` is the order of the
-/// last bar, from which that of this one is hardly different. Memory is reused.
-inline void gather(const std::vector<LevelOutputs>& levels, const std::vector<double>& outputs,
-                   std::vector<LevelPlace>& places, std::vector<Level>& known) {
-    if (places.size() != levels.size()) {
-        places.clear();
-        for (std::size_t i = 0; i < levels.size(); ++i) places.push_back({0.0, i});
-    }
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        const std::size_t index = places[i].index;
-        const double price = outputs[static_cast<std::size_t>(levels[index].price)];
-        const LevelPlace place{price > 0.0 ? price : INFINITY, index};
-        std::size_t at = i;
-        for (; at > 0; --at) {
-            const LevelPlace& before = places[at - 1];
-            if (before.price < place.price || (before.price == place.price && before.index < index)) break;
-            places[at] = before;
-        }
-        places[at] = place;
-    }
-    known.clear();
-    for (const LevelPlace& place : places) {
-        if (place.price == INFINITY) break;
-        const LevelOutputs& from = levels[place.index];
-        const double strength = from.strength < 0 ? NaN : outputs[static_cast<std::size_t>(from.strength)];
-        known.push_back({place.price, strength, static_cast<std::uint16_t>(place.index), from.group});
+/// The place of each price in their order; of equal prices the first comes first. Asked of four at a time, how many of
+/// all come before: of so few that is sooner told than sorted. The memory of both goes on to a multiple of four.
+RATCHET_CLONES inline void place(const double* prices, std::size_t n, std::int64_t* places) {
+    for (std::size_t at = 0; at < n; at += FOUR) {
+        const Four own = load(prices + at);
+        Flags before{};
+        for (std::size_t i = 0; i < at; ++i) before += all(prices[i]) <= own;
+        for (std::size_t i = at; i < n; ++i) before += all(prices[i]) < own;
+        for (std::size_t i = at; i < std::min(at + FOUR, n); ++i)
+            before += (all(prices[i]) == own) & (Flags{0, 1, 2, 3} > static_cast<std::int64_t>(i - at));
+        before = -before;
+        std::memcpy(places + at, &before, sizeof before);
     }
 }
+
+/// The known ones among the levels, by price; of equal prices in the order of the list. Memory is reused.
+class KnownLevels {
+  public:
+    void gather(const std::vector<LevelOutputs>& levels, const std::vector<double>& outputs) {
+        const std::size_t most = levels.size() + FOUR;
+        prices_.resize(most), which_.resize(most), places_.resize(most);
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < levels.size(); ++i) {
+            const double price = outputs[static_cast<std::size_t>(levels[i].price)];
+            prices_[n] = price, which_[n] = i;
+            n += price > 0.0;  // nor what is missing
+        }
+        place(prices_.data(), n, places_.data());
+        known_.resize(n);
+        for (std::size_t i = 0; i < n; ++i) {
+            const LevelOutputs& from = levels[which_[i]];
+            const double strength = from.strength < 0 ? NaN : outputs[static_cast<std::size_t>(from.strength)];
+            known_[static_cast<std::size_t>(places_[i])] = {prices_[i], strength, static_cast<std::uint16_t>(which_[i]),
+                                                            from.group};
+        }
+    }
+    operator std::span<const Level>() const { return known_; }
+
+  private:
+    std::vector<Level> known_;
+    std::vector<double> prices_;
+    std::vector<std::size_t> which_;
+    std::vector<std::int64_t> places_;
+};
 
 }  // namespace ratchet

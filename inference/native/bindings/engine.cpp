@@ -72,7 +72,7 @@ void bind_engine(nb::module_& m) {
             "levels",
             [](const Engine& self, const std::string& symbol) {
                 std::vector<std::tuple<int, double, double>> rows;
-                for (const Level& each : self.at(symbol).view.levels)
+                for (const Level& each : std::span<const Level>(self.at(symbol).view.levels))
                     rows.emplace_back(each.index, each.price, each.strength);
                 return rows;
             },
