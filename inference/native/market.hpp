@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "clones.hpp"
 #include "errors.hpp"
 
 namespace ratchet {
@@ -67,14 +68,16 @@ inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
 }
 
 /// Whether all n bars pass `check_bar`: the same rules without branches, so that history is checked at memory speed.
-inline bool bars_are_good(const BarColumns& b, std::size_t n) {
-    bool good = true;
-    for (std::size_t i = 1; i < n; ++i) good &= b.ts[i] > b.ts[i - 1];
-    for (std::size_t i = 0; i < n; ++i)  // high and low bound the others, and NaN fails every comparison
-        good &= (b.low[i] > 0.0) & (b.high[i] <= MAX_NUMBER) & (b.low[i] <= b.open[i]) & (b.low[i] <= b.close[i]) &
-                (b.high[i] >= b.open[i]) & (b.high[i] >= b.close[i]) & (b.volume[i] >= 0.0) &
-                (b.volume[i] <= MAX_NUMBER);
-    return good;
+RATCHET_CLONES inline bool bars_are_good(const BarColumns& b, std::size_t n) {
+    std::int64_t bad = 0;  // as wide as what is compared, so that several bars go at a time
+    for (std::size_t i = 1; i < n; ++i) bad |= b.ts[i] > b.ts[i - 1] ? 0 : 1;
+    for (std::size_t i = 0; i < n; ++i) {  // high and low bound the others, and NaN fails every comparison
+        const bool prices = (b.low[i] > 0.0) & (b.high[i] <= MAX_NUMBER) & (b.low[i] <= b.open[i]) &
+                            (b.low[i] <= b.close[i]) & (b.high[i] >= b.open[i]) & (b.high[i] >= b.close[i]);
+        const bool volume = (b.volume[i] >= 0.0) & (b.volume[i] <= MAX_NUMBER);
+        bad |= prices & volume ? 0 : 1;
+    }
+    return bad == 0;
 }
 
 /// Checks n bars; the message names the row.

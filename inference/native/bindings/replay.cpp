@@ -53,8 +53,8 @@ struct VenueTerms {
 };
 
 std::vector<Entry> entries_of(Times index, Sides side) {
-    std::vector<Entry> entries;
-    for (std::size_t i = 0; i < index.shape(0); ++i) entries.push_back({index.data()[i], side.data()[i]});
+    std::vector<Entry> entries(index.shape(0));
+    for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = {index.data()[i], side.data()[i]};
     return entries;
 }
 
