@@ -60,7 +60,8 @@ template <class Policy>
 std::vector<Replayed> replay_each(const Tape& tape, const std::vector<Entry>& entries, std::vector<Policy> policies) {
     std::vector<Execution> executions(policies.size(), Execution(tape));
     std::vector<std::int64_t> free(policies.size(), 0);
-    if (!tape.terms.single)
+    // one at a time most entries give no trade, but room that is not filled is not touched
+    if (!tape.terms.single || policies.size() == 1)
         for (auto& execution : executions) execution.ledger().reserve(entries.size());
     for (std::size_t row = 0; row < entries.size(); ++row) {
         const Entry& entry = entries[row];
