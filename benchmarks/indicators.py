@@ -1,4 +1,8 @@
-"""Single indicators beside TA-Lib and Polars, live also NautilusTrader: over history, and one bar at a time."""
+"""Single indicators beside TA-Lib and Polars, live also NautilusTrader: over history, and one bar at a time.
+
+Live, each side does what its caller would: it hands over the next bar and keeps the value as a float. What that takes
+is each side's own: ours the whole bar, which it checks, and its time; the peers one to three prices, unchecked.
+"""
 
 from __future__ import annotations
 
@@ -131,18 +135,18 @@ def run() -> list[Row]:
         data = to_data({"x": expr}, ["x"], MINUTE)
 
         def one_by_one(data: dict[str, object] = data) -> float:
-            graph = Graph(data)
-            step, values = graph.update, graph.values
+            update, value = Graph(data).update, np.nan
             for row in rows:
-                step(*row)
-                value = values[0]
-            return float(value)
+                value = update(*row)
+            return value
 
         def theirs_one_by_one(
             update: Callable[..., object] = update, arguments: list[tuple[float, ...]] = arguments
-        ) -> None:
+        ) -> object:
+            value: object = None
             for row in arguments:
-                update(*row)
+                value = update(*row)
+            return value
 
         mine, peer = (seconds / LIVE * 1e9 for seconds in medians([one_by_one, theirs_one_by_one], 7))
         found.append(Row(f"live_{name}", "ns/update", mine, peer="TA-Lib handle", peer_value=peer, budget="< 1"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,8 @@ class Graph:
     """A feature graph for one symbol, with its own state: call `run` again to continue where the last bars ended.
 
     Values are NaN during warm-up and where an input is missing, in blocks and bar by bar alike. For one live bar there
-    is `update(ts, open, high, low, close, volume)`, after which the outputs stand in `values`, in the order of `names`.
+    is `update(ts, open, high, low, close, volume)`, all by position: it returns the first output, and all of them then
+    stand in `values`, in the order of `names`. Raises BarError for an impossible bar; then nothing has changed.
     """
 
     def __init__(self, data: Mapping[str, Any], symbol: str = "*") -> None:
@@ -79,7 +80,7 @@ class Graph:
         self._spec = build_spec(data)
         self._graph = _native.Graph(self._spec, symbol)
         self._fresh = self._graph.save()
-        self.update = self._graph.update
+        self.update: Callable[[int, float, float, float, float, float], float] = self._graph.update
         self.values: NDArray[np.float64] = self._graph.values
 
     @property

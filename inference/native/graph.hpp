@@ -109,10 +109,12 @@ class Graph {
         }
     }
 
-    /// Runs one bar; the outputs then stand in `latest`. Throws BarError, and nothing changes, for an impossible bar.
-    void update(std::int64_t ts, const Bar& bar) {
+    /// Runs one bar and returns the first output; all of them then stand in `latest`. Throws BarError, and nothing
+    /// changes, for an impossible bar.
+    double update(std::int64_t ts, const Bar& bar) {
         check_bar(ts, bar, last_ts_);
         run({&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume}, 1, latest_.data(), latest_.size(), 1);
+        return latest_.empty() ? NaN : latest_[0];
     }
     const std::vector<double>& latest() const { return latest_; }
 

@@ -178,8 +178,9 @@ def live(graph: Graph, bars: Bars, a: int, b: int) -> dict[str, np.ndarray]:
     rows = zip(*(bars[name][a:b].tolist() for name in ("ts", *COLUMNS)), strict=True)
     out = np.empty((len(graph.names), b - a))
     for i, row in enumerate(rows):
-        graph.update(*row)
+        first = graph.update(*row)
         out[:, i] = graph.values
+        assert first == graph.values[0] or np.isnan([first, graph.values[0]]).all()
     return dict(zip(graph.names, out, strict=True))
 
 

@@ -20,9 +20,54 @@ std::size_t paired(const std::string& name, const Times& ts, const Doubles& valu
     return ts.shape(0);
 }
 
+PyObject* bar_error = nullptr;  // the exception's type
+
+/// One live bar. Taken by the interpreter's own rules: the usual conversion would take longer than most indicators.
+PyObject* update(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+    if (!nb::inst_ready(self)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "update: needs a graph, was one without __init__; make it as Graph(spec, symbol)");
+        return nullptr;
+    }
+    if (count != 6) {
+        PyErr_Format(PyExc_TypeError,
+                     "update: takes ts, open, high, low, close and volume, was %zd arguments; pass all, in this order",
+                     count);
+        return nullptr;
+    }
+    int overflow = 0;
+    const long long ts = PyLong_AsLongLongAndOverflow(given[0], &overflow);
+    if (ts == -1 && PyErr_Occurred()) return nullptr;
+    if (overflow) {
+        PyErr_SetString(PyExc_OverflowError, "ts: must be microseconds since 1970, was too large; pass the bar's open");
+        return nullptr;
+    }
+    Bar bar;
+    double* const columns[] = {&bar.open, &bar.high, &bar.low, &bar.close, &bar.volume};
+    for (int i = 0; i < 5; ++i) {
+        PyObject* number = given[i + 1];
+        *columns[i] = PyFloat_CheckExact(number) ? PyFloat_AS_DOUBLE(number) : PyFloat_AsDouble(number);
+        if (*columns[i] == -1.0 && PyErr_Occurred()) return nullptr;
+    }
+    try {
+        return PyFloat_FromDouble(nb::inst_ptr<Graph>(self)->update(ts, bar));
+    } catch (const BarError& error) {
+        PyErr_SetString(bar_error, error.what());
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
+}
+
+PyMethodDef live_methods[] = {{"update", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(update)),
+                               METH_FASTCALL, "update($self, ts, open, high, low, close, volume, /)\n--\n\n"},
+                              {}};
+PyType_Slot live[] = {{Py_tp_methods, live_methods}, {0, nullptr}};
+
 }  // namespace
 
 void bind_graph(nb::module_& m) {
+    bar_error = nb::object(m.attr("BarError")).release().ptr();
     nb::class_<Parameter>(m, "Parameter")
         .def_ro("name", &Parameter::name)
         .def_ro("low", &Parameter::low)
@@ -63,7 +108,7 @@ void bind_graph(nb::module_& m) {
         .def(nb::init<Times, Doubles, Doubles, Doubles, Doubles, Doubles>(), "ts"_a, "open"_a, "high"_a, "low"_a,
              "close"_a, "volume"_a)
         .def("__len__", &Bars::size);
-    nb::class_<Graph>(m, "Graph")
+    nb::class_<Graph>(m, "Graph", nb::type_slots(live))
         .def(nb::init<const GraphSpec&, const std::string&>(), "spec"_a, "symbol"_a)
         .def(
             "push",
@@ -98,12 +143,6 @@ void bind_graph(nb::module_& m) {
                 self.run(bars.view().from(from), n, out.data(), 1, n);
             },
             "bars"_a, "first"_a, "out"_a)
-        .def(
-            "update",
-            [](Graph& self, std::int64_t ts, double open, double high, double low, double close, double volume) {
-                self.update(ts, {open, high, low, close, volume});
-            },
-            "ts"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a)
         .def_prop_ro(
             "values",
             [](Graph& self) {
