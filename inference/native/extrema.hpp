@@ -69,6 +69,23 @@ struct RollingExtreme {
         if (!window.full()) return NaN;
         return Age ? age : best;
     }
+    void run(const double* x, double* __restrict out, std::size_t n)
+        requires(!Age)
+    {
+        const std::size_t unready = std::min(n, window.unready());
+        for (std::size_t i = 0, m = 0; i < n; i += m) {
+            m = std::min(n - i, window.room());
+            const double* kept = suffix.data() + window.at + 1;
+            double extreme = turn;
+            for (std::size_t j = 0; j < m; ++j) {
+                extreme = Better{}(extreme, x[i + j]) ? extreme : x[i + j];
+                out[i + j] = Better{}(kept[j], extreme) ? kept[j] : extreme;
+            }
+            turn = extreme;
+            if (window.put(x + i, m)) start_turn();
+        }
+        std::fill_n(out, unready, NaN);
+    }
     template <class A>
     void state(A& archive) {
         archive(window), archive(suffix), archive(suffix_at), archive(turn), archive(turn_at);

@@ -16,15 +16,22 @@ struct TrueRange {
 
     explicit TrueRange(const std::vector<double>&) {}
     double update(double high, double low, double close) {
-        const double range = started ? std::max(high, previous) - std::min(low, previous) : NaN;
+        const double range = started ? of(high, low, previous) : NaN;
         previous = close;
         started = true;
         return range;
+    }
+    RATCHET_CLONES void run(const double* high, const double* low, const double* close, double* __restrict out,
+                            std::size_t n) {
+        out[0] = update(high[0], low[0], close[0]);
+        for (std::size_t i = 1; i < n; ++i) out[i] = of(high[i], low[i], close[i - 1]);
+        previous = close[n - 1];
     }
     template <class A>
     void state(A& archive) {
         archive(previous), archive(started);
     }
+    static double of(double high, double low, double before) { return std::max(high, before) - std::min(low, before); }
     double previous = 0.0;
     bool started = false;  // there is no close before the first bar
 };
