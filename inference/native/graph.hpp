@@ -97,10 +97,12 @@ class Graph {
         use(n == 1 ? 1 : BLOCK);
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
+            if (n > 1 && bar_stride == 1) write_ends(out + at, output_stride);
             for (auto& work : works_) run_work(work, bars, at, size);
             for (std::size_t o = 0; o < outputs_.size(); ++o) {
                 const double* from = columns_[static_cast<std::size_t>(outputs_[o])].values;
                 double* to = out + at * bar_stride + o * output_stride;
+                if (from == to) continue;
                 if (bar_stride == 1)
                     std::copy_n(from, size, to);
                 else
@@ -220,6 +222,15 @@ class Graph {
         for (const auto& [column, value] : constants_) last_use[number(column)] = works_.size();
         std::vector<std::vector<std::size_t>> done(works_.size() + 1);
         for (std::size_t i = 0; i < columns_.size(); ++i) done[last_use[i]].push_back(i);
+        std::vector<bool> filled(columns_.size()), read(columns_.size());
+        for (const Work& work : works_) {
+            for (const Column* column : work.out) filled[number(column)] = work.kernel != nullptr;
+            for (const Column* column : work.in) read[number(column)] = true;
+        }
+        for (std::size_t o = 0; o < outputs_.size(); ++o) {
+            const auto node = static_cast<std::size_t>(outputs_[o]);
+            if (filled[node] && !read[node]) ends_.emplace_back(o, &columns_[node]);
+        }
         std::size_t places = 0;
         auto take = [&](const Column* column) {
             if (free.empty()) free.push_back(places++);
@@ -248,6 +259,12 @@ class Graph {
         double* memory = width == 1 ? singles_.data() : blocks_.data();
         for (std::size_t i = 0; i < columns_.size(); ++i)
             columns_[i].values = columns_[i].buffer = memory + places_[i] * width;
+    }
+
+    /// Lets what no node reads be written where it goes.
+    void write_ends(double* out, std::size_t output_stride) {
+        for (const auto& [o, column] : ends_) column->values = column->buffer = out + o * output_stride;
+        width_ = 0;  // the next run begins with the graph's own memory
     }
 
     void run_work(Work& work, const BarColumns& bars, std::size_t at, std::size_t size) {
@@ -279,7 +296,8 @@ class Graph {
     std::vector<Work> works_;
     std::vector<Column> columns_;  // of each node
     std::vector<std::pair<Column*, double>> constants_;
-    std::vector<std::size_t> places_;  // of the columns in memory
+    std::vector<std::pair<std::size_t, Column*>> ends_;  // outputs that no node reads
+    std::vector<std::size_t> places_;                    // of the columns in memory
     std::vector<double> blocks_, singles_;
     std::size_t width_ = 0;
     std::map<SharedState, std::size_t> shared_;  // to its place in works_
