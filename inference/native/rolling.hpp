@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernel.hpp"
+#include "lanes.hpp"
 
 namespace ratchet {
 
@@ -217,21 +218,22 @@ struct RollingStd {
         second.start_turn([d](std::size_t i) { return d(i) * d(i); });
     }
     /// The item nearest to the mean: the best of those at every eighth place, then of these.
-    static double nearest(const double* items, std::size_t n, double mean) {
-        constexpr std::size_t LANES = 8;
-        std::array<double, LANES> gaps, found;
-        gaps.fill(std::numeric_limits<double>::max());
-        found.fill(mean);
-        auto see = [&](std::size_t lane, double item) {
-            const double gap = std::abs(item - mean);
-            found[lane] = gap < gaps[lane] ? item : found[lane];
-            gaps[lane] = gap < gaps[lane] ? gap : gaps[lane];
-        };
+    RATCHET_CLONES static double nearest(const double* items, std::size_t n, double mean) {
+        const double most = std::numeric_limits<double>::max();
+        Four gap_a = all(most), gap_b = gap_a, found_a = all(mean), found_b = found_a;
         std::size_t i = 0;
-        for (; i + LANES <= n; i += LANES)
-            for (std::size_t lane = 0; lane < LANES; ++lane) see(lane, items[i + lane]);
-        for (std::size_t lane = 0; i + lane < n; ++lane) see(lane, items[i + lane]);
-        return found[static_cast<std::size_t>(std::min_element(gaps.begin(), gaps.end()) - gaps.begin())];
+        for (; i + 2 * FOUR <= n; i += 2 * FOUR) {
+            const Four a = load(items + i), b = load(items + i + FOUR);
+            const Four away_a = absolute(a - mean), away_b = absolute(b - mean);
+            found_a = away_a < gap_a ? a : found_a, found_b = away_b < gap_b ? b : found_b;
+            gap_a = away_a < gap_a ? away_a : gap_a, gap_b = away_b < gap_b ? away_b : gap_b;
+        }
+        double gaps[2 * FOUR], found[2 * FOUR];
+        store(gaps, gap_a), store(gaps + FOUR, gap_b), store(found, found_a), store(found + FOUR, found_b);
+        for (std::size_t lane = 0; i + lane < n; ++lane)
+            if (const double gap = std::abs(items[i + lane] - mean); gap < gaps[lane])
+                gaps[lane] = gap, found[lane] = items[i + lane];
+        return found[std::min_element(gaps, gaps + 2 * FOUR) - gaps];
     }
     Ring window;
     WindowSum first, second;
