@@ -341,6 +341,27 @@ def test_each_output_of_the_whole_graph_is_what_it_is_alone() -> None:
         assert alone.tobytes() == whole[name].tobytes(), name
 
 
+def test_one_node_under_two_names_that_another_reads_and_a_constant_come_out() -> None:
+    """In blocks, live after blocks, and in blocks after live: also past one block of the graph's own."""
+    mean = bar("close").ema(5)
+    outputs = {"a": mean, "b": mean, "twice": 2.0 * mean, "range": bar("high") - bar("low"), "two": constant(2.0)}
+    outputs |= {"again": outputs["range"], "high": bar("high"), "time": bar("time")}
+    bars, ts = handmade.random_bars(700, seed=3)
+    graph = Graph(to_data(outputs, [], handmade.DAY))
+    first = graph.run({name: values[:600] for name, values in bars.items()}, ts[:600])
+    live = {name: values.copy() for name, values in first.items()}
+    for i in range(600, 610):
+        graph.update(int(ts[i]), *(float(bars[name][i]) for name in COLUMNS))
+        live = {name: np.append(live[name], value) for name, value in zip(graph.names, graph.values, strict=True)}
+    rest = graph.run({name: values[610:] for name, values in bars.items()}, ts[610:])
+    for name, expr in outputs.items():
+        alone = Graph(to_data({name: expr}, [], handmade.DAY)).run(bars, ts)[name]
+        np.testing.assert_array_equal(np.append(live[name], rest[name]), alone, err_msg=name)
+        np.testing.assert_array_equal(first[name], alone[:600], err_msg=name)
+    np.testing.assert_array_equal(np.append(live["range"], rest["range"]), bars["high"] - bars["low"])
+    np.testing.assert_array_equal(first["a"], first["b"])
+
+
 def test_features_do_not_depend_on_the_price_level() -> None:
     """Net inputs are ratios: prices in cents or in thousands give the same features."""
     graph = handmade.small_graph()
