@@ -16,7 +16,7 @@ from pipelines.partitions import read_bars, symbol_folder
 from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS
 from pipelines.sources.times import utc
-from pipelines.tables import bar_interval_us, bars_by_symbol, microseconds
+from pipelines.tables import bars_by_symbol, microseconds
 from pipelines.venue import ImpactParams, VenueParams
 
 SECOND = 1_000_000
@@ -52,7 +52,7 @@ def terms_of(params: VenueParams, bars: Mapping[str, Bars], series: pl.DataFrame
     for symbol, each in bars.items():
         own = params.of(symbol)
         impact = _impact(own.impact, each, series, notional) if own.impact.coefficient else None
-        funding = _funding(own.funding, each, series) if own.funding else None
+        funding = _funding(own.funding, symbol, series) if own.funding else None
         out[symbol] = Terms(
             Costs(own.taker_fee, own.maker_fee, own.slippage),
             Conditions(impact=impact, margin=own.margin.margin(), funding=funding, ladder=own.ladder),
@@ -111,11 +111,10 @@ def _impact(params: ImpactParams, bars: Bars, series: pl.DataFrame, notional: fl
     return Impact(params.coefficient, notional, _last_known(sigma), _last_known(volume))
 
 
-def _funding(name: str, bars: Bars, series: pl.DataFrame) -> Funding:
-    ts, rate = _values(series, bars.symbol, name, "funding")
+def _funding(name: str, symbol: str, series: pl.DataFrame) -> Funding:
+    ts, rate = _values(series, symbol, name, "funding")
     ts = (ts + SECOND // 2) // SECOND * SECOND  # exchanges stamp some ms late; who enters at the hour does not pay
-    during = ts < bars.ts[-1] + bar_interval_us({bars.symbol: bars})  # later ones would count as inside the last bar
-    return Funding(ts[during], rate[during])
+    return Funding(ts, rate)
 
 
 def _last_known(values: pl.Series) -> Floats:

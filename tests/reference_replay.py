@@ -87,7 +87,8 @@ def one_trade(
         first += 1
     if first > min(signal + horizon, n - 1):
         return None
-    interval = min(np.diff(bars.ts), default=np.inf)
+    lengths, counts = np.unique(np.diff(bars.ts), return_counts=True)
+    interval = lengths[counts.argmax()]
 
     def reached(price: float, level: float) -> bool:
         return s * price > s * level or (conditions.touch and price == level)
@@ -183,16 +184,15 @@ def one_trade(
         adverse, favourable = (low, high) if s > 0 else (high, low)
         held, at_open = t.remaining, False
         t.after, t.opened = [], False
-        until = bars.ts[i + 1] if i + 1 < n else np.inf
-        ends = min(until, bars.ts[i] + interval)
+        ends = min(bars.ts[i + 1] if i + 1 < n else np.inf, bars.ts[i] + interval)
+        ended = min(bars.ts[i], bars.ts[i - 1] + interval)  # the bar before
 
         def pay(fraction: float, rate: float, i: int = i, opening: float = opening) -> None:
             if fraction * rate:
                 t.payments.append((i, -s * rate * opening * fraction))
 
-        for stamp, rate in conditions.funding:
-            if stamp == bars.ts[i] and i > first:
-                pay(held, rate)
+        if i > first:
+            pay(held, sum(rate for stamp, rate in conditions.funding if ended <= stamp <= bars.ts[i]))
         if not nothing_trades[i]:
             if t.unprotected and i > first:
                 if rejected[i]:
@@ -227,7 +227,7 @@ def one_trade(
                     walk(i, bar, adverse)
                     at_open = t.opened
         closing = not nothing_trades[i] and i == signal + horizon
-        inside_rate = sum(rate for stamp, rate in conditions.funding if bars.ts[i] < stamp < until)
+        inside_rate = sum(rate for stamp, rate in conditions.funding if bars.ts[i] < stamp < ends)
         pay(t.remaining, inside_rate)
         if -s * inside_rate < 0 and (t.remaining or not at_open):
             pay(held - t.remaining, inside_rate)
@@ -252,9 +252,10 @@ def one_trade(
     later = [float(price[k]) for k in range(i + 1, end + 1) for price in (bars.low, bars.high)]
     horizon_pnl = s * (float(bars.close[end]) * (1 - s * market_cost(end, 1.0)) - t.p0)
     for k in range(first, end + 1):
-        until = bars.ts[k + 1] if k + 1 < n else np.inf
+        ends, ended = bars.ts[k] + interval, bars.ts[k - 1] + interval
         for stamp, rate in conditions.funding:
-            if bars.ts[k] < stamp < until or (stamp == bars.ts[k] and k > first):
+            inside = bars.ts[k] < stamp < min(bars.ts[k + 1] if k + 1 < n else np.inf, ends)
+            if inside or (k > first and min(ended, bars.ts[k]) <= stamp <= bars.ts[k]):
                 horizon_pnl += -s * rate * float(bars.open[k])
 
     trade = np.zeros((), TRADE)

@@ -19,8 +19,10 @@ LADDERS: list[tuple[Rung, ...]] = [
 ]
 
 
-def detail_bars(rng: np.random.Generator, coarse: bool, holes: float) -> tuple[Bars, Bars]:
-    """Bars of an hour and the four parts of each; rounded prices make touches and ties common; some trade nothing."""
+def detail_bars(rng: np.random.Generator, coarse: bool, holes: float, halts: float = 0.0) -> tuple[Bars, Bars]:
+    """Bars of an hour and the four parts of each; rounded prices make touches and ties common; some trade nothing, and
+    before some nothing was printed for a while.
+    """
     m = N * PARTS
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, m)))
     opening = np.roll(close, 1) * np.exp(rng.normal(0, 0.005, m))
@@ -31,7 +33,9 @@ def detail_bars(rng: np.random.Generator, coarse: bool, holes: float) -> tuple[B
         opening, high, low, close = (np.round(x) for x in (opening, high, low, close))
     volume = np.where(rng.random(m) < holes, 0.0, rng.uniform(1, 9, m))
     volume[np.repeat(rng.random(N) < holes, PARTS)] = 0.0
-    parts = Bars("X", np.arange(m, dtype=np.int64) * (HOUR // PARTS), opening, high, low, close, volume)
+    pauses = np.where(rng.random(N) < halts, rng.integers(1, 6, N), 0) if halts else np.zeros(N, np.int64)
+    ts = np.arange(m, dtype=np.int64) * (HOUR // PARTS) + np.repeat(np.cumsum(pauses), PARTS) * (HOUR // 2)
+    parts = Bars("X", ts, opening, high, low, close, volume)
     return parts, joined(parts)
 
 
@@ -70,7 +74,8 @@ def translated(c: Conditions) -> words.Conditions:
 def drawn_conditions(
     rng: np.random.Generator, parts: Bars, mode: str, ladder: tuple[Rung, ...], on: set[str]
 ) -> Conditions:
-    stamps = np.unique(rng.integers(0, N * 2, 40)) * (HOUR // 2)  # at opens and inside bars
+    # at opens, inside bars, in pauses, and after the last bar
+    stamps = np.unique(rng.integers(0, parts.ts[-1] // (HOUR // 2) + 6, 40)) * (HOUR // 2)
     missing = rng.random(len(parts.ts)) < 0.1  # the lower timeframe has holes
     inner = Bars("X", *(getattr(parts, name)[~missing] for name in ("ts", "open", "high", "low", "close", "volume")))
     return Conditions(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,17 @@ struct BarColumns {
     BarColumns from(std::size_t i) const { return {ts + i, open + i, high + i, low + i, close + i, volume + i}; }
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
 };
+
+/// How long a bar lasts where the next does not begin before: the most frequent distance of two (of equally frequent
+/// ones the least), 0 for a single bar.
+inline std::int64_t usual_interval(const std::int64_t* ts, std::int64_t n) {
+    std::map<std::int64_t, std::int64_t> counts;
+    for (std::int64_t j = 1; j < n; ++j) ++counts[ts[j] - ts[j - 1]];
+    std::int64_t usual = 0, most = 0;
+    for (const auto& [interval, times] : counts)
+        if (times > most) usual = interval, most = times;
+    return usual;
+}
 
 inline constexpr int TIME_COLUMN = 5;  // not stored: each bar's close in microseconds since 1970
 

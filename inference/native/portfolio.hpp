@@ -99,11 +99,7 @@ class Portfolio {
     using Key = std::pair<std::size_t, std::int64_t>;  // symbol, entry
 
     static std::vector<std::int64_t> closes_of(const std::int64_t* ts, std::int64_t n) {
-        std::map<std::int64_t, std::int64_t> counts;
-        for (std::int64_t j = 1; j < n; ++j) ++counts[ts[j] - ts[j - 1]];
-        std::int64_t usual = 0, most = 0;
-        for (const auto& [interval, times] : counts)
-            if (times > most) usual = interval, most = times;
+        const std::int64_t usual = usual_interval(ts, n);
         std::vector<std::int64_t> closes;
         for (std::int64_t j = 0; j < n; ++j)
             closes.push_back(j + 1 < n ? std::min(ts[j + 1], ts[j] + usual) : ts[j] + usual);

@@ -20,6 +20,7 @@ from venue_cases import COSTS, FREE, LADDERS, PARTS, N, detail_bars, drawn_condi
     seed=st.integers(0, 2**31),
     coarse=st.booleans(),
     holes=st.sampled_from([0.0, 0.15, 1.0]),
+    halts=st.sampled_from([0.0, 0.2]),
     stop=st.sampled_from([0.5, 1.0, 3.0, 10.0]),
     target=st.sampled_from([1.0, 2.0, 6.0]),
     trail=st.sampled_from([1.0, 3.0, np.nan]),
@@ -29,10 +30,10 @@ from venue_cases import COSTS, FREE, LADDERS, PARTS, N, detail_bars, drawn_condi
     on=st.sets(st.sampled_from(["impact", "margin", "funding", "rejected", "touch"])),
 )
 def test_trades_legs_funding_and_stops_equal_the_reference(
-    seed, coarse, holes, stop, target, trail, horizon, mode, ladder, on
+    seed, coarse, holes, halts, stop, target, trail, horizon, mode, ladder, on
 ) -> None:
     rng = np.random.default_rng(seed)
-    parts, bars = detail_bars(rng, coarse, holes)
+    parts, bars = detail_bars(rng, coarse, holes, halts)
     entries, conditions = every_entry(rng), drawn_conditions(rng, parts, mode, ladder, on)
     ladder = tuple(r for r in ladder if r.stop_r is None or r.stop_r * stop < r.target * target)
     conditions = replace(conditions, ladder=ladder)

@@ -71,6 +71,24 @@ def test_funding_is_paid_by_who_holds_across_the_stamp() -> None:
         assert trade["pnl"] == trade["funding"] == pytest.approx(-side * 200 * 0.003)
 
 
+def test_a_stamp_between_two_bars_is_for_who_holds_until_the_next_opens() -> None:
+    """Hours, and after the third a halt with a stamp in it, and a stamp after the last. A time exit at the third's
+    close paid neither; who still holds pays at the price at which trading resumes; nobody pays the last.
+    """
+    flat = np.full(6, 200.0)
+    bars = simple_bars(flat, flat, flat, flat)
+    bars = replace(
+        bars, ts=bars.ts + np.where(np.arange(6) > 2, 3 * HOUR, 0), open=np.where(np.arange(6) == 3, 210, flat)
+    )
+    bars = replace(bars, high=np.maximum(bars.high, bars.open))
+    stamps = Funding(np.array([4 * HOUR + 1, bars.ts[-1] + HOUR, bars.ts[-1] + 9 * HOUR]), np.array([0.01, 0.2, 0.4]))
+    for horizon, paid in ((2, 0.0), (3, 2.1), (9, 2.1)):
+        conditions = Conditions(funding=stamps)
+        (trade,) = replay_levels(bars, LONG, 50.0, np.nan, np.nan, horizon, FREE, conditions=conditions)
+        assert trade["funding"] == pytest.approx(-paid)
+        assert trade["horizon_pnl"] == pytest.approx(-paid)
+
+
 @pytest.mark.parametrize(("refused", "reason", "index"), [([1], "stop", 2), ([1, 2], "emergency", 2), ([2], "stop", 1)])
 def test_a_refused_bracket_is_placed_or_left_within_one_bar(refused, reason, index) -> None:
     """The entry bar would have been stopped out; unprotected it is not, and the next open protects or leaves."""

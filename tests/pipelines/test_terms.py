@@ -119,11 +119,6 @@ def test_funding_is_the_named_series_of_the_symbol_or_of_all() -> None:
         found = terms_of(params, bars, stamps, 1e4)["X"].conditions.funding
         assert found is not None
         assert (found.ts.tolist(), found.rate.tolist()) == ([3_000_000, 8_000_000], [0.2, 0.1])  # on the second
-    end = int(some_bars().ts[-1])
-    late = series("funding", {3: 0.2, end + 59_000_000: 0.3, end + 60_000_000: 0.4})
-    found = terms_of(params, bars, late, 1e4)["X"].conditions.funding
-    assert found is not None
-    assert found.rate.tolist() == [0.2, 0.3]  # nobody holds across what follows the last bar
     with pytest.raises(ValueError, match=r"funding of X must be a series of its own, was 'funding'"):
         terms_of(params, bars, series("funding", {8: 0.1}, "Y"), 1e4)
 
