@@ -147,13 +147,6 @@ def _levels(
     trail = np.empty(0)
     if not (np.isnan(multiples[:, 2]).all() or np.isnan(distances[2]).all()):
         trail = per_bar("trail_distance", bars, distances[2])
-    for rung in conditions.ladder:
-        for near, far, _ in multiples.tolist():
-            if rung.stop_r is not None and (rung.stop_r * near * stop >= rung.target * far * target).any():
-                raise ValueError(
-                    f"ladder.stop_r: must leave the stop on the losing side of its target, was {rung.stop_r}; "
-                    "0 is breakeven"
-                )
     terms = terms_of(bars, index, costs, mode, conditions, record)
     table = np.ascontiguousarray(multiples).ravel()
     levels = (stop, target, trail, table, conditions.tick)

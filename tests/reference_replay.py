@@ -140,14 +140,18 @@ def one_trade(
         if stop_r is not None and t.remaining and s * (fill + s * stop_r * d0) > s * t.stop:
             t.stop = fill + s * stop_r * d0
             t.stops.append((i, t.stop))
+        if t.remaining and s * price <= s * t.stop:  # crossed as it comes up: an order at the market
+            leave(i, price, price, t.remaining, STOP)
+            t.gap, t.market = False, True
         if t.remaining and s * bar_adverse <= s * t.protective()[0]:
             t.touched_both = True
 
     def take_stop(i: int, price: float, opened: bool) -> None:
         level, name = t.protective()
-        leave(i, price, level, t.remaining, name)
+        t.market = opened and t.crossed and name == STOP
+        leave(i, price, price if t.market else level, t.remaining, name)
         t.seen.append(price)
-        t.opened = t.gap = opened
+        t.opened, t.gap = opened, opened and not t.market
 
     def walk(i: int, bar: tuple[float, float, float, float], bar_adverse: float) -> bool:
         """Open, extremes and close of a bar (or a part of one); whether anything was filled."""
@@ -175,7 +179,7 @@ def one_trade(
             take_stop(i, t.protective()[0], False)
         if len(t.legs) > count:
             t.seen.append(opening)
-        t.after += [close] if had_good else [good, bad, close]
+        t.after += [close] if had_good and not t.market else [good, bad, close]
         return len(t.legs) > count
 
     for i in range(first, n):
@@ -220,6 +224,7 @@ def one_trade(
                         t.after = []
                         filled = walk(i, part, adverse) or filled
                         at_open = k == parts[0] and t.opened
+                        t.crossed = False
                         if t.remaining:
                             t.seen += part[1:3]
                 if not filled:
@@ -238,8 +243,10 @@ def one_trade(
             break
         t.seen += [high, low]
         trail = s * max(s * price for price in [fill, *t.seen]) - s * float(trail_distance[i])
+        if not nothing_trades[i]:
+            t.crossed = False
         if s * trail > s * t.stop and not rejected[i + 1]:
-            t.stop = trail
+            t.stop, t.crossed = trail, s * close <= s * trail
             t.stops.append((i, trail))
     if t.remaining:
         leave(n - 1, float(bars.close[-1]), float(bars.close[-1]), t.remaining, OPEN)

@@ -109,6 +109,8 @@ class Story:
     after: list[float] = field(default_factory=list)  # prices of the exit bar after the exit
     touched_both: bool = False
     gap: bool = False
+    crossed: bool = False  # the stop was moved to where the close lay beyond it, and nothing was traded since
+    market: bool = False  # the last exit was an order at the market
     opened: bool = False  # the last exit was at the open of what was walked
     intended: float = np.nan
 

@@ -16,6 +16,7 @@ LADDERS: list[tuple[Rung, ...]] = [
     (Rung(0.5, 0.5, 0.0), Rung(1.0, 0.5)),
     (Rung(0.5, 0.25), Rung(0.75, 0.25, -0.5), Rung(1.0, 0.25, 0.25)),
     (Rung(0.2, 0.4, 0.1), Rung(0.4, 0.3, 0.2), Rung(0.6, 0.3)),
+    (Rung(0.3, 0.5, 0.9), Rung(1.0, 0.5)),  # a stop that is crossed as it comes up, where targets are near
 ]
 
 

@@ -57,6 +57,7 @@ class Execution {
                 return true;
             }
         }
+        running.crossed = running.crossed && !quiet && !tape_.can_fill(bar);
         ledger_.funding_inside(running, j, held, running.remaining);
         position.see(bar.high, bar.low);
         ++position.bars;
@@ -69,7 +70,10 @@ class Execution {
         if (tape_.refuses(j + 1)) return;
         const double stop = running.position.stop;
         policy.update(running.position, j);
-        if (running.position.stop > stop || running.position.stop < stop) ledger_.stop_moved(running, j);
+        if (running.position.stop > stop || running.position.stop < stop) {
+            ledger_.stop_moved(running, j);
+            running.crossed = running.position.side * (tape_.bars.close[j] - running.position.stop) <= 0.0;
+        }
     }
     /// Passes over the bars from j on in which nothing can happen to a trade whose levels stay; returns the next one.
     std::int64_t pass(Running& running, std::int64_t j) const {
@@ -169,6 +173,7 @@ class Execution {
                 take(running, j, part, bar, inner, held, {d + 1, inside.last}, inner.gap && d == inside.first))
                 return true;
             running.position.see(part.high, part.low);
+            running.crossed = false;
         }
         if (running.remaining < held) return false;
         // the bar's own rule, also where the lower timeframe has a hole
@@ -197,6 +202,10 @@ class Execution {
             ledger_.exit(running, j, fill, opening, ladder_[running.rung].fraction);
             climb(running, j);
             const double stop = stop_of(running), target = target_of(running);
+            if (side * (fill.price - stop) <= 0.0) {  // crossed as it comes up: the rest leaves where the part did
+                fill = {ExitReason::stop, fill.price, fill.price, false, false};
+                continue;
+            }
             if (touches_stop(bar, side, stop)) running.trade.touched_both = 1;
             fill = named(running, fill.gap ? check_exit(part, side, stop, target, tape_.terms.mode)
                                            : check_rest(part, side, stop, target, tape_.terms.mode));

@@ -35,7 +35,7 @@ struct Entry {
 };
 
 /// A partial exit: `fraction` of the first quantity at `target` times the target distance; then the stop goes to
-/// `stop_r` initial risks from the fill (0: breakeven; NaN: stays), unless it is already nearer.
+/// `stop_r` initial risks from the fill (0: breakeven; NaN: stays), unless it is already nearer; crossed there, it is met.
 struct Rung {
     double target, fraction, stop_r;
 };
@@ -68,6 +68,7 @@ struct Running {
     double remaining;  // share of the first quantity
     std::uint8_t rung;
     bool unprotected;  // the venue refused the bracket
+    bool crossed;      // the stop was moved to where the price had gone beyond it: it is met at the next open
 };
 
 struct Replayed {

@@ -35,8 +35,6 @@ def test_trades_legs_funding_and_stops_equal_the_reference(
     rng = np.random.default_rng(seed)
     parts, bars = detail_bars(rng, coarse, holes, halts)
     entries, conditions = every_entry(rng), drawn_conditions(rng, parts, mode, ladder, on)
-    ladder = tuple(r for r in ladder if r.stop_r is None or r.stop_r * stop < r.target * target)
-    conditions = replace(conditions, ladder=ladder)
     distances = [np.full(N, d) for d in (stop, target, trail)]
     ours = ledger_levels(bars, entries, *distances, horizon, COSTS, mode, conditions)
     theirs, stories = reference.replay_levels(bars, entries, *distances, horizon, COSTS, mode, translated(conditions))
@@ -77,7 +75,6 @@ def test_detail_on_coarse_bars_is_the_pessimistic_replay_of_the_fine_ones(seed, 
     rng = np.random.default_rng(seed)
     parts, bars = detail_bars(rng, False, 0.0)
     side = rng.choice(np.array([-1, 1], np.int8), N - 8)
-    ladder = tuple(r for r in ladder if r.stop_r is None or r.stop_r * stop < r.target * target)
     hours = Entries(np.arange(N - 8, dtype=np.int64), side)
     last_part = Entries(hours.index * PARTS + PARTS - 1, side)
     coarse = replay_levels(
