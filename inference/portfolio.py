@@ -13,9 +13,9 @@ from inference.checks import number_in
 from inference.replay import Bars, Ledger
 from inference.venue import Costs
 
-# mirrors `struct Size` in native/portfolio.hpp: short_of: row of SHORT_OF, why quantity is less than wanted; quantity 0 =
-# refused; wanted: by the limit per trade (and lots) alone; equity before the entry, open risk and margin with it, and
-# profit, money
+# mirrors `struct Size` in native/portfolio.hpp: short_of: row of SHORT_OF, why quantity is less than wanted; quantity
+# 0 = refused; wanted: by the limit per trade (and lots) alone; equity before the entry, open risk and margin with it,
+# and profit, money
 SIZE = np.dtype(
     [(name, np.int64) for name in ("symbol", "entry", "ts", "short_of")]
     + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "margin", "pnl")]
@@ -73,11 +73,11 @@ def replay_portfolio(books: Sequence[Book], equity: float, limits: Limits = Limi
 
     A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
     positions at their last closes. An entry also needs its margin and entry costs, which come out of what the account
-    has made and no open position ties up: as with isolated margin, open profits pay for nothing. What happens inside a bar is booked at its close (where the next bar begins, at the
-    latest the book's most frequent interval after its open), so that bars of different length never tell each other the
-    future. At one time, closes come before exits at the open, those before entries (each in the order of the books). A
-    trade's path does not depend on its size, so impact in a book is that of the book's own notional. Raises RiskError
-    where a trade has no stop.
+    has made and no open position ties up: as with isolated margin, open profits pay for nothing. What happens inside a
+    bar is booked at its close (where the next bar begins, at the latest the book's most frequent interval after its
+    open), so that bars of different length never tell each other the future. At one time, closes come before exits at
+    the open, those before entries (each in the order of the books). A trade's path does not depend on its size, so
+    impact in a book is that of the book's own notional. Raises RiskError where a trade has no stop.
     """
     number_in("equity", equity, 1e-9, 1e15, "your account")
     columns = [

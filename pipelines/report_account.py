@@ -27,8 +27,8 @@ def render(account: Account, plot: Callable[[go.Figure], str]) -> str:
     return (
         "<h2>One account</h2>\n<p>The same entries of all symbols on one equity, reinvested: each is sized to lose "
         f"{100 * limits.max_trade_loss:g} % of it at the stop, shrunk (below {100 * limits.min_share:g} % of that: "
-        f"refused) where open risk with the positions then held would pass {100 * limits.max_open_risk:g} %, or where the "
-        "account cannot pay what a position ties up (its price / leverage of the venue's margin; without one, its "
+        f"refused) where open risk with the positions then held would pass {100 * limits.max_open_risk:g} %, or where "
+        "the account cannot pay what a position ties up (its price / leverage of the venue's margin; without one, its "
         "price). So the "
         "policies hold different positions: this shows what the limits do; the comparison is above. Open risk may pass "
         "its limit later, where equity falls; a loss its own, by gaps, funding and impact.</p>\n"

@@ -140,7 +140,7 @@ def test_margin_is_free_again_once_a_part_has_left() -> None:
 def test_a_leverage_below_one_is_refused() -> None:
     bars = flat_bars([100.0, 100, 100])
     ledger = ledger_levels(bars, Entries(np.array([0]), np.ones(1, np.int8)), 1.0, np.nan, np.nan, 2, Costs())
-    with pytest.raises(ValueError, match="book.leverage: must be a number in"):
+    with pytest.raises(ValueError, match=r"book\.leverage: must be a number in"):
         Book(bars, ledger, leverage=0.5)
 
 
