@@ -28,6 +28,23 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
+class Trades:
+    """Trades of one symbol in the order in which they were printed; several may be of one moment.
+
+    ts: µs, UTC; price; quantity, above 0.
+    """
+
+    symbol: str
+    ts: NDArray[np.int64]
+    price: NDArray[np.float64]
+    quantity: NDArray[np.float64]
+
+    def native(self) -> _native.Bars:
+        """The columns, checked, as the compiled engine reads them. Raises BarError, naming the row."""
+        return _native.Bars(self.ts, self.price, self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
 class Entries:
     """Signals: `index` of the bar at whose close each stands (ascending; filled at the next open), `side` +1 or -1."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
-from inference.bars import Bars, per_bar
+from inference.bars import Bars, Trades, per_bar
 from inference.venue import Costs, Funding, Impact, Margin, Rung, check_ladder
 
 Mode = Literal["pessimistic", "adaptive", "detail"]
@@ -21,14 +21,14 @@ _MODES = {"pessimistic": 0, "adaptive": 1, "detail": 2}
 class Conditions:
     """What a replay takes into account beyond the bars; every part may be absent.
 
-    detail: bars of a lower timeframe (or trades, as bars of one price), needed by the mode detail. rejected: per bar,
-    whether the venue refuses protective orders sent at its open. touch: a target that is touched is filled, where else
-    price must trade through it. tick: price step of the symbol (0: none; the engine's own is policy.risk.tick);
-    distances are whole numbers of it, at least one. single: one position at a time, so that a signal while one is open
-    gives no trade; reenter: a signal at the close of the bar of its exit does.
+    detail: bars of a lower timeframe, or trades, needed by the mode detail. rejected: per bar, whether the venue
+    refuses protective orders sent at its open. touch: a target that is touched is filled, where else price must trade
+    through it. tick: price step of the symbol (0: none; the engine's own is policy.risk.tick); distances are whole
+    numbers of it, at least one. single: one position at a time, so that a signal while one is open gives no trade;
+    reenter: a signal at the close of the bar of its exit does.
     """
 
-    detail: Bars | None = None
+    detail: Bars | Trades | None = None
     impact: Impact | None = None
     margin: Margin | None = None
     funding: Funding | None = None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
-from inference.bars import Bars, Entries, at_entries, per_bar
+from inference.bars import Bars, Entries, Trades, at_entries, per_bar
 from inference.conditions import PLAIN, Conditions, Mode, terms_of
 from inference.engine import Engine
 from inference.ledger import EVENT, EVENT_NAMES, REASON_NAMES, TRADE, Ledger
@@ -26,6 +26,7 @@ __all__ = [
     "Entries",
     "Ledger",
     "Mode",
+    "Trades",
     "ledger_engine",
     "ledger_levels",
     "ledger_multiples",

@@ -58,8 +58,8 @@ def _book(market: Market, ledger: Ledger) -> Book:
 
 
 def size_table(policy: str, walked: Portfolio, test: Sequence[Market]) -> pl.DataFrame:
-    """Each entry in time order: quantity (0: refused), wanted by the limit per trade alone, what there was too little of
-    for that, equity before it, open risk and margin with it, and what it made, money.
+    """Each entry in time order: quantity (0: refused), wanted by the limit per trade alone, short of what,
+    equity before it, open risk and margin with it, and what it made, money.
     """
     sizes = walked.sizes
     markets = [test[int(symbol)] for symbol in sizes["symbol"]]

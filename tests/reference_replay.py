@@ -153,15 +153,17 @@ def one_trade(
         t.seen.append(price)
         t.opened, t.gap = opened, opened and not t.market
 
-    def walk(i: int, bar: tuple[float, float, float, float], bar_adverse: float) -> bool:
-        """Open, extremes and close of a bar (or a part of one); whether anything was filled."""
+    def walk(i: int, bar: tuple[float, float, float, float], bar_adverse: float, later: bool = False) -> bool:
+        """Open, extremes and close of a bar (or a part of one); whether anything was filled. later: a trade after
+        another in the same bar, which jumps no limit.
+        """
         opening, high, low, close = bar
         good, bad = (high, low) if s > 0 else (low, high)
         count = len(t.legs)
         if s * opening <= s * t.protective()[0]:
             take_stop(i, opening, True)
         while t.remaining and reached(opening, t.next_target()):
-            take_target(i, opening, True, bar_adverse)
+            take_target(i, t.next_target() if later else opening, not later, bar_adverse)
         path = orders(bar, s, mode)
         had_good = False
         while path and t.remaining:
@@ -222,7 +224,7 @@ def one_trade(
                         t.after += [part[1], part[2]]
                     elif inner.volume[k] > 0 or not volume_known:
                         t.after = []
-                        filled = walk(i, part, adverse) or filled
+                        filled = walk(i, part, adverse, conditions.prints and k != parts[0]) or filled
                         at_open = k == parts[0] and t.opened
                         t.crossed = False
                         if t.remaining:

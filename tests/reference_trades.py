@@ -81,6 +81,7 @@ class Conditions:
     """None: not in play. impact: coefficient, notional, sigma, volume per bar; margin: leverage, maintenance, fee."""
 
     detail: Bars | None = None
+    prints: bool = False  # detail are trades, as bars of one price
     impact: tuple[float, float, Floats, Floats] | None = None
     margin: tuple[float, float, float] | None = None
     funding: list[tuple[int, float]] = field(default_factory=list)

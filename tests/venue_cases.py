@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import reference_trades as words
-from inference.replay import Bars, Conditions, Costs, Entries
+from inference.replay import Bars, Conditions, Costs, Entries, Trades
 from inference.venue import Funding, Impact, Margin, Rung
 
 N, PARTS, HOUR = 60, 4, 3_600_000_000
@@ -61,8 +61,10 @@ def every_entry(rng: np.random.Generator) -> Entries:
 
 def translated(c: Conditions) -> words.Conditions:
     """The same conditions in the reference's words."""
+    prints = isinstance(c.detail, Trades)
     return words.Conditions(
-        detail=c.detail,
+        detail=Bars("X", c.detail.ts, *[c.detail.price] * 4, c.detail.quantity) if prints else c.detail,
+        prints=prints,
         impact=(c.impact.coefficient, c.impact.notional, c.impact.sigma, c.impact.volume) if c.impact else None,
         margin=(c.margin.leverage, c.margin.maintenance, c.margin.fee) if c.margin else None,
         funding=list(zip(c.funding.ts.tolist(), c.funding.rate.tolist(), strict=True)) if c.funding else [],
@@ -79,8 +81,9 @@ def drawn_conditions(
     stamps = np.unique(rng.integers(0, parts.ts[-1] // (HOUR // 2) + 6, 40)) * (HOUR // 2)
     missing = rng.random(len(parts.ts)) < 0.1  # the lower timeframe has holes
     inner = Bars("X", *(getattr(parts, name)[~missing] for name in ("ts", "open", "high", "low", "close", "volume")))
+    detail = printed(inner) if "prints" in on else inner
     return Conditions(
-        detail=inner if mode == "detail" else None,
+        detail=detail if mode == "detail" else None,
         impact=Impact(0.7, 1e4, rng.uniform(0.001, 0.02, N), rng.uniform(1e3, 1e5, N)) if "impact" in on else None,
         margin=Margin(float(rng.choice([5.0, 20.0, 50.0])), 0.005, 0.002) if "margin" in on else None,
         funding=Funding(stamps, rng.normal(0, 1e-3, len(stamps))) if "funding" in on else None,
@@ -88,6 +91,14 @@ def drawn_conditions(
         ladder=ladder,
         touch="touch" in on,
     )
+
+
+def printed(parts: Bars) -> Trades:
+    """The trades of bars: their four prices, two at each of two moments."""
+    traded = np.repeat(parts.volume > 0, 4)
+    price = np.stack([parts.open, parts.high, parts.low, parts.close], 1).reshape(-1)
+    ts = np.repeat(parts.ts, 4) + np.tile(np.array([0, 0, 1, 1]), len(parts.ts))
+    return Trades("X", ts[traded], price[traded], np.repeat(parts.volume, 4)[traded] / 4)
 
 
 def simple_bars(opening, high, low, close, volume=1.0) -> Bars:

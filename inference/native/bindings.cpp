@@ -57,6 +57,7 @@ auto bytes_of_each(std::vector<Replayed>&& all) {
 struct Bars {
     Times ts;
     Doubles open, high, low, close, volume;
+    bool prints = false;  // trades, as bars of one price
 
     Bars(Times ts_, Doubles open_, Doubles high_, Doubles low_, Doubles close_, Doubles volume_)
         : ts(ts_), open(open_), high(high_), low(low_), close(close_), volume(volume_) {
@@ -65,6 +66,14 @@ struct Bars {
                 throw BarError(message("bars", "must have columns of one length (" + std::to_string(size()) + ")",
                                        std::to_string(each->shape(0)), "pass columns of the same table"));
         check_bars(view(), size());
+    }
+    Bars(Times ts_, Doubles price, Doubles quantity)
+        : ts(ts_), open(price), high(price), low(price), close(price), volume(quantity), prints(true) {
+        for (const Doubles* each : {&price, &quantity})
+            if (each->shape(0) != size())
+                throw BarError(message("trades", "must have columns of one length (" + std::to_string(size()) + ")",
+                                       std::to_string(each->shape(0)), "pass columns of the same table"));
+        check_trades(view(), size());
     }
     std::size_t size() const { return ts.shape(0); }
     std::int64_t count() const { return static_cast<std::int64_t>(size()); }
@@ -109,6 +118,7 @@ struct VenueTerms {
                     margin,
                     detail.view(),
                     detail.count(),
+                    detail.prints,
                     funding_ts.data(),
                     funding_rate.data(),
                     static_cast<std::int64_t>(funding_ts.shape(0)),
@@ -179,6 +189,7 @@ NB_MODULE(_native, m) {
     nb::class_<Bars>(m, "Bars")
         .def(nb::init<Times, Doubles, Doubles, Doubles, Doubles, Doubles>(), "ts"_a, "open"_a, "high"_a, "low"_a,
              "close"_a, "volume"_a)
+        .def(nb::init<Times, Doubles, Doubles>(), "ts"_a, "price"_a, "quantity"_a)
         .def("__len__", &Bars::size);
     nb::class_<Graph>(m, "Graph")
         .def(nb::init<const GraphSpec&, const std::string&>(), "spec"_a, "symbol"_a)

@@ -168,7 +168,9 @@ class Execution {
         for (std::int64_t d = inside.first; d < inside.last; ++d) {
             const Bar part = tape_.part(d, bar);
             if (!tape_.can_fill(part)) continue;
-            const Fill inner = check(running, part);
+            Fill inner = check(running, part);
+            if (tape_.terms.prints && d > inside.first && inner.reason == ExitReason::target)
+                inner.price = inner.intended, inner.gap = false;  // between two trades no limit is jumped
             if (inner.reason != ExitReason::open &&
                 take(running, j, part, bar, inner, held, {d + 1, inside.last}, inner.gap && d == inside.first))
                 return true;

@@ -101,6 +101,22 @@ inline void check_bars(const BarColumns& bars, std::size_t n) {
     }
 }
 
+/// Checks n trades, as bars of one price each; several may be of one moment. The message names the row.
+inline void check_trades(const BarColumns& trades, std::size_t n) {
+    const auto fail = [](std::size_t i, const char* name, const char* rule, const std::string& was, const char* remedy) {
+        throw BarError("row " + std::to_string(i) + ": " + message(std::string("trade.") + name, rule, was, remedy));
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+        const double price = trades.open[i], quantity = trades.volume[i];
+        if (i && trades.ts[i] < trades.ts[i - 1])
+            fail(i, "ts", "must not be before the trade before it", std::to_string(trades.ts[i]), "sort by time");
+        if (!(price > 0.0 && price <= MAX_NUMBER))
+            fail(i, "price", "must be a finite price above 0 and at most 1e15", text(price), "drop or mend the trade");
+        if (!(quantity > 0.0 && quantity <= MAX_NUMBER))
+            fail(i, "quantity", "must be finite, above 0 and at most 1e15", text(quantity), "drop the trade");
+    }
+}
+
 /// The series `close@SYMBOL` holds that symbol's closes, each usable this long after its bar's close: bars of one
 /// moment do not see each other's closes, so the order in which they arrive cannot matter. Mirrored in
 /// inference/closes.py.

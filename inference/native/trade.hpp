@@ -48,6 +48,7 @@ struct Terms {
     Margin margin;
     BarColumns detail;  // bars of a lower timeframe
     std::int64_t detail_count;
+    bool prints;  // these are trades, as bars of one price
     const std::int64_t* funding_ts;
     const double* funding_rate;
     std::int64_t funding_count;

@@ -27,7 +27,7 @@ from venue_cases import COSTS, FREE, LADDERS, PARTS, N, detail_bars, drawn_condi
     horizon=st.sampled_from([1, 2, 7, 25]),
     mode=st.sampled_from(["pessimistic", "adaptive", "detail"]),
     ladder=st.sampled_from(LADDERS),
-    on=st.sets(st.sampled_from(["impact", "margin", "funding", "rejected", "touch"])),
+    on=st.sets(st.sampled_from(["impact", "margin", "funding", "rejected", "touch", "prints"])),
 )
 def test_trades_legs_funding_and_stops_equal_the_reference(
     seed, coarse, holes, halts, stop, target, trail, horizon, mode, ladder, on

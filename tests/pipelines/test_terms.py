@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handmade_examination import BARS, MARKETS, make_product
-from inference.replay import Bars, Conditions, Entries, ledger_levels
+from inference.replay import Bars, Conditions, Entries, Trades, ledger_levels
 from inference.venue import Funding, Impact, Margin, Rung
 from pipelines.baselines import Market, Parabolic, Static, trades_of
 from pipelines.exit_fills import last_fills
@@ -22,7 +22,7 @@ from pipelines.replays import POLICIES, replay_all
 from pipelines.sources.tables import SERIES
 from pipelines.terms import Terms, finer_bars, terms_of
 from pipelines.venue import VenueParams
-from venue_cases import COSTS, FREE, LADDERS, detail_bars, drawn_conditions, every_entry
+from venue_cases import COSTS, FREE, LADDERS, detail_bars, drawn_conditions, every_entry, printed
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = section("evaluate.venue", VenueParams, ROOT / "params.yaml")
@@ -136,6 +136,28 @@ def test_finer_bars_come_from_a_folder_of_files(kind: str, tmp_path: Path) -> No
         finer_bars(tmp_path, "Y")
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_trades_stand_for_finer_bars(kind: str, tmp_path: Path) -> None:
+    """Several of one moment stay in the file's order; another market's are refused as bars are."""
+    parts, bars = detail_bars(np.random.default_rng(1), False, 0.0)
+    prints = printed(parts)
+    ts = pl.Series(prints.ts).cast(pl.Datetime("us", "UTC"))
+    frame = pl.DataFrame({"ts": ts, "price": prints.price, "quantity": prints.quantity})
+    params = replace(SHIPPED, detail=str(tmp_path))
+    getattr(frame, f"write_{kind}")(tmp_path / f"X.{kind}")
+    found = terms_of(params, {"X": bars}, NO_SERIES, 1e4)["X"].detail
+    assert isinstance(found, Trades)
+    assert found.ts.tolist() == prints.ts.tolist()
+    np.testing.assert_allclose(found.price, prints.price, rtol=1e-15)
+    np.testing.assert_allclose(found.quantity, prints.quantity, rtol=1e-15)
+    getattr(frame.with_columns(pl.col("price") * 1.01), f"write_{kind}")(tmp_path / f"X.{kind}")
+    with pytest.raises(ValueError, match=r"finer bars \(or trades\) of X must lie inside its bars"):
+        terms_of(params, {"X": bars}, NO_SERIES, 1e4)
+    getattr(frame.drop("quantity"), f"write_{kind}")(tmp_path / f"X.{kind}")
+    with pytest.raises(ValueError, match=r"X.* must have ts, price, quantity, was without \['quantity'\]"):
+        finer_bars(tmp_path, "X")
+
+
 def test_finer_bars_of_another_market_are_refused(tmp_path: Path) -> None:
     parts, bars = detail_bars(np.random.default_rng(1), False, 0.0)
     params = replace(SHIPPED, detail=str(tmp_path))
@@ -148,7 +170,9 @@ def test_finer_bars_of_another_market_are_refused(tmp_path: Path) -> None:
     for change in (pl.col("high") * 1.001, pl.col("high").shift(1)):  # another venue; another time zone
         high = pl.max_horizontal(change, "open", "close", "low")
         frame.with_columns(high=high.fill_null(pl.col("high"))).write_parquet(tmp_path / "X.parquet")
-        with pytest.raises(ValueError, match=r"evaluate.venue.detail: finer bars of X must lie inside its bars"):
+        with pytest.raises(
+            ValueError, match=r"evaluate.venue.detail: finer bars \(or trades\) of X must lie inside its bars"
+        ):
             terms_of(params, {"X": bars}, NO_SERIES, 1e4)
 
 
