@@ -44,10 +44,16 @@ PLAIN = Conditions()
 
 
 def terms_of(
-    bars: Bars, index: NDArray[np.int64], costs: Costs, mode: Mode, conditions: Conditions, record: bool
+    bars: Bars,
+    index: NDArray[np.int64],
+    costs: Costs,
+    mode: Mode,
+    conditions: Conditions,
+    record: bool,
+    tick: float | None = None,
 ) -> _native.Terms:
-    """What the compiled replay takes of all this. index: of the signals; record: events too. Raises ValueError where
-    a part does not fit the bars or the mode.
+    """What the compiled replay takes of all this. index: of the signals; record: events too; tick: the engine's own.
+    Raises ValueError where a part does not fit the bars or the mode.
     """
     if mode not in _MODES:
         raise ValueError(f"mode: must be one of {', '.join(_MODES)}, was {mode!r}; choose one")
@@ -82,6 +88,7 @@ def terms_of(
         np.ascontiguousarray(funding.rate, np.float64) if funding else none,
         rejected,
         check_ladder(conditions.ladder),
+        conditions.tick if tick is None else tick,
         conditions.touch,
         conditions.single,
         conditions.reenter,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference import _native
 from inference.bars import Bars, Entries, Trades, at_entries, per_bar
+from inference.checks import whole_in
 from inference.conditions import PLAIN, Conditions, Mode, terms_of
 from inference.engine import Engine
 from inference.ledger import EVENT, EVENT_NAMES, REASON_NAMES, TRADE, Ledger
@@ -148,10 +149,27 @@ def _levels(
     trail = np.empty(0)
     if not (np.isnan(multiples[:, 2]).all() or np.isnan(distances[2]).all()):
         trail = per_bar("trail_distance", bars, distances[2])
+    _check_distances(stop, target, trail, multiples)
+    whole_in("horizon", horizon, 1, 2**31, "the bars that a trade may last")
     terms = terms_of(bars, index, costs, mode, conditions, record)
     table = np.ascontiguousarray(multiples).ravel()
     levels = (stop, target, trail, table, conditions.tick)
     return [_ledger(*each) for each in _native.replay_tables(bars.native(), index, side, *levels, horizon, terms)]
+
+
+def _check_distances(
+    stop: NDArray[np.float64],
+    target: NDArray[np.float64],
+    trail: NDArray[np.float64],
+    multiples: NDArray[np.float64],
+) -> None:
+    named = {"stop_distance": stop, "target_distance": target, "trail_distance": trail, "multiples": multiples}
+    for name, values in named.items():
+        if (values < 0.0).any():
+            raise ValueError(f"{name}: must be at least 0 (NaN: none), was {np.nanmin(values)}; drop the sign")
+    trailing = ~np.isnan(multiples[:, 2])
+    if len(trail) and trailing.any() and (np.isnan(multiples[trailing, 0]).any() or np.isnan(stop).any()):
+        raise ValueError("trail_distance: must have a stop to start from, was without; give each entry a stop_distance")
 
 
 def replay_engine(
@@ -208,7 +226,7 @@ def _engine(
     for name, (times, values) in (series or {}).items():
         graph.push(name, np.ascontiguousarray(times, np.int64), np.ascontiguousarray(values, np.float64))
     tick = conditions.tick or float(engine.stop_manifest["policy"]["risk"]["tick"])
-    terms = terms_of(bars, index, costs, mode, conditions, record)
+    terms = terms_of(bars, index, costs, mode, conditions, record, tick)
     trades, events, decisions = _native.replay_model(
         engine.model, graph, bars.native(), index, side, equity, notional, tick, terms, *variant.native(len(index))
     )

@@ -99,8 +99,8 @@ def _of_same_market(finer: Bars | Trades, bars: Bars) -> Bars | Trades:
     count = len(np.unique(at))
     if len(outside) > OUTSIDE * count or count == 0:
         raise ValueError(
-            f"evaluate.venue.detail: finer bars (or trades) of {bars.symbol} must lie inside its bars, was otherwise in "
-            f"{len(outside)} of {count}; take them from the same market and price, in UTC"
+            f"evaluate.venue.detail: finer bars (or trades) of {bars.symbol} must lie inside its bars, was otherwise "
+            f"in {len(outside)} of {count}; take them from the same market and price, in UTC"
         )
     return finer
 

@@ -142,10 +142,14 @@ class Execution {
     double target_of(const Running& running) const {
         const Position& position = running.position;
         if (running.unprotected || (!ladder_.empty() && running.rung == ladder_.size())) return NaN;
-        const double way = position.target - position.entry;
-        const double level = ladder_.empty() ? position.target : position.entry + ladder_[running.rung].target * way;
+        const double level = ladder_.empty() ? position.target : rung_of(running);
         // what touches a level trades through the number before it
         return tape_.terms.touch ? std::nextafter(level, position.entry) : level;
+    }
+    double rung_of(const Running& running) const {
+        const Position& position = running.position;
+        const double way = ladder_[running.rung].target * position.gain(position.target);
+        return position.entry + position.side * on_ticks(way, tape_.terms.tick);
     }
     static bool liquidates_first(const Running& running) {
         const double stop = running.unprotected ? NaN : running.position.stop;
@@ -219,7 +223,9 @@ class Execution {
     /// The next rung of the ladder, and the stop that comes with the one just filled.
     void climb(Running& running, std::int64_t j) {
         Position& position = running.position;
-        const double stop = position.entry + position.side * ladder_[running.rung++].stop_r * position.initial_distance;
+        const double way = ladder_[running.rung++].stop_r * position.initial_distance, tick = tape_.terms.tick;
+        const double stop =
+            position.entry + position.side * (tick > 0.0 ? std::nearbyint(way / tick) * tick : way);
         if (position.side * (stop - position.stop) > 0.0) {
             position.stop = stop;
             ledger_.stop_moved(running, j);

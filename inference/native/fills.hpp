@@ -30,6 +30,12 @@ struct Fill {
     bool last = false;  // nothing but the way to the close follows inside the bar
 };
 
+/// A distance as a whole number of ticks, at least one; tick 0: as it is. Fills are on ticks, so a level at such a
+/// distance is on one.
+inline double on_ticks(double distance, double tick) {
+    return tick > 0.0 ? std::max(std::nearbyint(distance / tick), 1.0) * tick : distance;
+}
+
 /// The best and the worst price of the bar for a position of this side.
 inline double favourable(const Bar& bar, int side) { return side > 0 ? bar.high : bar.low; }
 inline double adverse(const Bar& bar, int side) { return side > 0 ? bar.low : bar.high; }

@@ -54,6 +54,7 @@ struct Terms {
     std::int64_t funding_count;
     const std::uint8_t* rejected;  // per bar: a protective order sent at its open is refused
     std::vector<Rung> ladder;
+    double tick;  // of the ladder's levels, 0: none
     bool touch;    // a limit that is touched is filled: no price beyond it is needed
     bool single;   // one position at a time: a signal while one is open gives no trade
     bool reenter;  // then a signal at the close of the exit's bar gives one

@@ -180,6 +180,11 @@ def test_sigma_may_be_unknown_until_the_first_fill() -> None:
         (lambda: run(ladder=(Rung(1, 0.5, np.inf),)), "ladder.stop_r: must be a number in"),
         (lambda: run(impact=Impact(1.0, 1.0, 0.01, 0.0)), "impact.volume: must be above 0"),
         (lambda: run(impact=Impact(1.0, 1.0, np.ones(3), 1.0)), "impact.sigma: must be one number, or one per bar"),
+        (lambda: run(stop=-1.0), "stop_distance: must be at least 0"),
+        (lambda: run(target=-1.0), "target_distance: must be at least 0"),
+        (lambda: run(trail=-1.0), "trail_distance: must be at least 0"),
+        (lambda: run(stop=np.nan, trail=1.0), "trail_distance: must have a stop to start from"),
+        (lambda: run(horizon=0), "horizon: must be a whole number in"),
         (lambda: run("detail"), "detail: goes with the mode detail"),
         (lambda: run("optimistic"), "mode: must be one of pessimistic, adaptive, detail"),
     ],
@@ -189,6 +194,6 @@ def test_conditions_that_cannot_be_are_refused(make, rule) -> None:
         make()
 
 
-def run(mode="pessimistic", **conditions):
+def run(mode="pessimistic", stop=2.0, target=2.0, trail=np.nan, horizon=3, **conditions):
     bars = simple_bars(*[np.full(5, 100.0)] * 4)
-    return replay_levels(bars, LONG, 2.0, 2.0, np.nan, 3, FREE, mode, Conditions(**conditions))
+    return replay_levels(bars, LONG, stop, target, trail, horizon, FREE, mode, Conditions(**conditions))

@@ -39,6 +39,15 @@ def test_the_last_bar_ends_when_it_ends() -> None:
     assert (trade["exit_index"], trade["reason"], trade["exit_price"], trade["premature"]) == (2, 1, 96.0, 0)
 
 
+def test_a_short_bar_of_a_session_does_not_shorten_the_others() -> None:
+    """A session of hours begins with half of one; the bar of 3:30 lasts to 4:30, and its detail tells of the target."""
+    rows = [FLAT, (100, 101, 99, 100), FLAT, FLAT, (100, 104, 95, 100), FLAT]
+    coarse = bars([0, 1, 2, 2.5, 3.5, 4.5], rows)
+    inner = bars([3.5, 4.2, 4.3], [(100, 100, 99.5, 100), (100, 104, 100, 103), (103, 103, 95, 100)])
+    trade = replay_levels(coarse, ONE, 4.0, 3.0, np.nan, 9, Costs(), "detail", Conditions(detail=inner))[0]
+    assert (trade["exit_index"], trade["reason"], trade["exit_price"]) == (4, 2, 103.0)
+
+
 def test_a_part_is_held_to_the_range_of_its_bar() -> None:
     """The finer source has a spike to 120 that the bar does not know: the gap fills at the bar's high."""
     coarse = bars([0, 1, 2], [FLAT, (100, 104, 99, 100), FLAT])
