@@ -224,8 +224,7 @@ class Execution {
     void climb(Running& running, std::int64_t j) {
         Position& position = running.position;
         const double way = ladder_[running.rung++].stop_r * position.initial_distance, tick = tape_.terms.tick;
-        const double stop =
-            position.entry + position.side * (tick > 0.0 ? std::nearbyint(way / tick) * tick : way);
+        const double stop = position.entry + position.side * (tick > 0.0 ? std::nearbyint(way / tick) * tick : way);
         if (position.side * (stop - position.stop) > 0.0) {
             position.stop = stop;
             ledger_.stop_moved(running, j);

@@ -103,7 +103,8 @@ inline void check_bars(const BarColumns& bars, std::size_t n) {
 
 /// Checks n trades, as bars of one price each; several may be of one moment. The message names the row.
 inline void check_trades(const BarColumns& trades, std::size_t n) {
-    const auto fail = [](std::size_t i, const char* name, const char* rule, const std::string& was, const char* remedy) {
+    const auto fail = [](std::size_t i, const char* name, const char* rule, const std::string& was,
+                         const char* remedy) {
         throw BarError("row " + std::to_string(i) + ": " + message(std::string("trade.") + name, rule, was, remedy));
     };
     for (std::size_t i = 0; i < n; ++i) {
