@@ -1,4 +1,4 @@
-"""One-minute bars for the benchmarks: real ones where they are at hand, else a walk of the same shape."""
+"""One-minute bars for the benchmarks: real ones where they are at hand, else a walk of the same shape; and entries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from inference.replay import Bars
+from inference.replay import Bars, Entries
 
 MINUTE = 60_000_000
+LOOKBACK = 20
 REAL = Path(__file__).parents[1] / "../shared/data/spot_1m"
 
 
@@ -32,3 +33,13 @@ def made(n: int) -> Bars:
     high = np.maximum(opening, close) * (1 + rng.exponential(2e-4, n))
     low = np.minimum(opening, close) * (1 - rng.exponential(2e-4, n))
     return Bars("X", np.arange(n, dtype=np.int64) * MINUTE, opening, high, low, close, rng.exponential(10, n))
+
+
+def breakouts(bars: Bars) -> Entries:
+    """Closes beyond the high or low of the LOOKBACK bars before."""
+    high = np.lib.stride_tricks.sliding_window_view(bars.high, LOOKBACK).max(1)[:-1]
+    low = np.lib.stride_tricks.sliding_window_view(bars.low, LOOKBACK).min(1)[:-1]
+    close = bars.close[LOOKBACK:]
+    side = np.where(close > high, 1, np.where(close < low, -1, 0))
+    index = np.flatnonzero(side[:-1]) + LOOKBACK
+    return Entries(index, side[index - LOOKBACK].astype(np.int8))

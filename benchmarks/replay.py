@@ -10,26 +10,16 @@ from arch.data import sp500
 
 from benchmarks.latency import EXPORTS
 from benchmarks.measure import Row, medians
-from benchmarks.minute_bars import made, real_or_made
+from benchmarks.minute_bars import breakouts, made, real_or_made
 from inference import Engine
 from inference.replay import Bars, Conditions, Costs, Entries, ledger_multiples, replay_engine, replay_levels
 
-N, LOOKBACK, HORIZON, DAY = 300_000, 20, 1_200, 86_400_000_000
+N, HORIZON, DAY = 300_000, 1_200, 86_400_000_000
 COSTS, SINGLE = Costs(0.0004, 0.0002, 0.0001), Conditions(single=True)
 WIDTHS = {"wide": (0.01, 0.02), "tight": (0.001, 0.0015)}
 """Stop and target, shares of the price."""
 GRID = [(stop, 1.5 * stop, np.nan) for stop in np.linspace(0.1, 2.0, 100)]
 """100 settings in per cent of the price."""
-
-
-def breakouts(bars: Bars) -> Entries:
-    """Closes beyond the high or low of the bars before."""
-    high = np.lib.stride_tricks.sliding_window_view(bars.high, LOOKBACK).max(1)[:-1]
-    low = np.lib.stride_tricks.sliding_window_view(bars.low, LOOKBACK).min(1)[:-1]
-    close = bars.close[LOOKBACK:]
-    side = np.where(close > high, 1, np.where(close < low, -1, 0))
-    index = np.flatnonzero(side[:-1]) + LOOKBACK
-    return Entries(index, side[index - LOOKBACK].astype(np.int8))
 
 
 def spoken_bars(n: int) -> Bars:

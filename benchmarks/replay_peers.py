@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Row, medians
-from benchmarks.minute_bars import real_or_made
-from benchmarks.replay import SINGLE, WIDTHS, N, breakouts
+from benchmarks.minute_bars import breakouts, real_or_made
+from benchmarks.replay import SINGLE, WIDTHS, N
 from inference.replay import Bars, Costs, Entries, replay_levels
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import _native
+from inference.bars import Bars
 from inference.checks import whole_in
-from inference.replay import Bars
 
 # mirrors `struct LabelRow` in inference/native/labels.hpp
 LABEL_ROW = np.dtype(

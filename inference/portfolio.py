@@ -13,12 +13,14 @@ from inference.checks import number_in
 from inference.replay import Bars, Ledger
 from inference.venue import Costs
 
-# mirrors `struct Size` in native/portfolio.hpp: quantity 0 = refused; wanted: by the limit per trade (and lots) alone;
-# equity before the entry, open risk with it, and profit, money
+# mirrors `struct Size` in native/portfolio.hpp: short_of: row of SHORT_OF, why quantity is less than wanted; quantity
+# 0 = refused; wanted: by the limit per trade (and lots) alone; equity before the entry, open risk and margin with it,
+# and profit, money
 SIZE = np.dtype(
-    [(name, np.int64) for name in ("symbol", "entry", "ts")]
-    + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "pnl")]
+    [(name, np.int64) for name in ("symbol", "entry", "ts", "short_of")]
+    + [(name, np.float64) for name in ("quantity", "wanted", "equity", "open_risk", "margin", "pnl")]
 )
+SHORT_OF = ("nothing", "open risk", "margin")
 # mirrors `struct EquityPoint`: at a time `ts` (µs) at which bars closed, before anything at the opens of that time
 EQUITY = np.dtype([("ts", np.int64), ("positions", np.int64), ("equity", np.float64), ("open_risk", np.float64)])
 
@@ -42,12 +44,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One symbol's replay with its events, and what it cost; lot: step of quantities, 0 for none."""
+    """One symbol's replay with its events, and what it cost; lot: step of quantities, 0 for none.
+
+    leverage: a position ties up its price / leverage as isolated margin; 0 (none): the whole price, as a cash account.
+    """
 
     bars: Bars
     ledger: Ledger
     costs: Costs = field(default_factory=Costs)
     lot: float = 0.0
+    leverage: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.leverage:
+            number_in("book.leverage", self.leverage, 1.0, 1000.0, "2 to 20, 0 for none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +72,12 @@ def replay_portfolio(books: Sequence[Book], equity: float, limits: Limits = Limi
     """Walks the entries of all books in order of time, sizes each by risk, and follows the one equity.
 
     A position's risk is what it would lose at the stop now in force, costs inside; equity at an entry counts open
-    positions at their last closes. What happens inside a bar is booked at its close (where the next bar begins, at the
-    latest the book's most frequent interval after its open), so that bars of different length never tell each other the
-    future. At one time, closes come before exits at the open, those before entries (each in the order of the books). A
-    trade's path does not depend on its size, so impact in a book is that of the book's own notional. Raises RiskError
-    where a trade has no stop.
+    positions at their last closes. An entry also needs its margin and entry costs, which come out of what the account
+    has made and no open position ties up: as with isolated margin, open profits pay for nothing. What happens inside a
+    bar is booked at its close (where the next bar begins, at the latest the book's most frequent interval after its
+    open), so that bars of different length never tell each other the future. At one time, closes come before exits at
+    the open, those before entries (each in the order of the books). A trade's path does not depend on its size, so
+    impact in a book is that of the book's own notional. Raises RiskError where a trade has no stop.
     """
     number_in("equity", equity, 1e-9, 1e15, "your account")
     columns = [
@@ -76,6 +87,7 @@ def replay_portfolio(books: Sequence[Book], equity: float, limits: Limits = Limi
             np.ascontiguousarray(book.ledger.events).view(np.uint8),
             _native.Costs(book.costs.taker_fee, book.costs.maker_fee, book.costs.slippage),
             book.lot,
+            book.leverage,
         )
         for book in books
     ]

@@ -89,7 +89,7 @@ class Rung:
     """A partial exit: `fraction` of the first quantity at `target` times the target distance.
 
     In the same cycle the stop goes to `stop_r` initial risks from the fill (0: breakeven; None: it stays), if that is
-    tighter.
+    tighter; where that is at or beyond the price at which the part left, the rest leaves there too.
     """
 
     target: float
@@ -105,6 +105,8 @@ def check_ladder(ladder: Sequence[Rung]) -> Floats:
     for rung in ladder:
         number_in("ladder.target", rung.target, 1e-9, 1e9, "1, 2, 3")
         number_in("ladder.fraction", rung.fraction, 1e-6, 1.0, "0.25 to 0.5")
+        if rung.stop_r is not None:
+            number_in("ladder.stop_r", rung.stop_r, -1e9, 1e9, "0 is breakeven, null leaves the stop")
         if rung.target <= previous:
             raise ValueError(f"ladder.target: must ascend, was {rung.target} after {previous}; sort the rungs")
         previous, total = rung.target, total + rung.fraction

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from inference.portfolio import Book, Limits, Portfolio, replay_portfolio
+from inference.portfolio import SHORT_OF, Book, Limits, Portfolio, replay_portfolio
+from inference.replay import Ledger
 from pipelines.atomic import write_csv, write_parquet
 from pipelines.baselines import Exit, Market
 from pipelines.product import Product
@@ -37,11 +38,9 @@ def walk_account(
     product: Product, test: Sequence[Market], chosen: Mapping[str, tuple[Exit, float]], horizon: int
 ) -> Account:
     """The product and each chosen static exit, every one on an equity of its own; pessimistic fills."""
-    books = {"product": [Book(m.bars, product.ledger(m), m.terms.costs, m.terms.lot) for m in test]}
+    books = {"product": [_book(market, product.ledger(market)) for market in test]}
     for name, (setting, _) in chosen.items():
-        books[name] = [
-            Book(m.bars, setting.ledger(m, horizon, "pessimistic"), m.terms.costs, m.terms.lot) for m in test
-        ]
+        books[name] = [_book(market, setting.ledger(market, horizon, "pessimistic")) for market in test]
     risk = product.engine.stop_manifest["policy"]["risk"]
     limits = Limits(risk["max_trade_loss"], risk["max_open_risk"])
     walked = {name: replay_portfolio(each, product.equity, limits) for name, each in books.items()}
@@ -53,9 +52,14 @@ def walk_account(
     )
 
 
+def _book(market: Market, ledger: Ledger) -> Book:
+    margin = market.terms.conditions.margin
+    return Book(market.bars, ledger, market.terms.costs, market.terms.lot, margin.leverage if margin else 0.0)
+
+
 def size_table(policy: str, walked: Portfolio, test: Sequence[Market]) -> pl.DataFrame:
-    """Each entry in time order: quantity (0: refused), wanted by the limit per trade alone, equity before it, open risk
-    with it, and what it made, money.
+    """Each entry in time order: quantity (0: refused), wanted by the limit per trade alone, short of what,
+    equity before it, open risk and margin with it, and what it made, money.
     """
     sizes = walked.sizes
     markets = [test[int(symbol)] for symbol in sizes["symbol"]]
@@ -64,14 +68,16 @@ def size_table(policy: str, walked: Portfolio, test: Sequence[Market]) -> pl.Dat
         "id": [market.ids[int(entry)] for market, entry in zip(markets, sizes["entry"], strict=True)],
         "symbol": [market.bars.symbol for market in markets],
         "ts": pl.Series(sizes["ts"]).cast(pl.Datetime("us", "UTC")),
-        **{name: sizes[name].copy() for name in ("quantity", "wanted", "equity", "open_risk", "pnl")},
+        "short_of": [SHORT_OF[code] for code in sizes["short_of"]],
+        **{name: sizes[name].copy() for name in ("quantity", "wanted", "equity", "open_risk", "margin", "pnl")},
     }
-    return pl.DataFrame(rows, schema_overrides={"policy": pl.String, "id": pl.String, "symbol": pl.String})
+    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(("policy", "id", "symbol", "short_of"), pl.String))
 
 
 def summarise(walked: Portfolio, equity: float) -> dict[str, float]:
-    """Counts of entries; fractions: profit of the first equity, largest fall from a peak (at closes), largest open risk
-    (at entries and closes) and largest loss of a trade, of the equity then.
+    """Counts of entries (shrunk, refused, and of these two short of margin); fractions: profit of the first equity,
+    largest fall from a peak (at closes), largest open risk (at entries and closes), margin (at entries; above 1 where
+    open positions lose) and loss of a trade, of the equity then.
     """
     sizes, path = walked.sizes, walked.path
     taken = sizes[sizes["quantity"] > 0]
@@ -81,9 +87,11 @@ def summarise(walked: Portfolio, equity: float) -> dict[str, float]:
         "entries": len(sizes),
         "shrunk": int((taken["quantity"] < taken["wanted"] * (1 - 1e-9)).sum()),
         "refused": len(sizes) - len(taken),
+        "short_of_margin": int((sizes["short_of"] == SHORT_OF.index("margin")).sum()),
         "profit": float(path["equity"][-1] / equity - 1),
         "drawdown": float((1 - path["equity"] / peak).max()),
         "open_risk": float(max(at_entries.max(initial=0.0), at_closes.max())),
+        "margin": float((taken["margin"] / taken["equity"]).max(initial=0.0)),
         "maximum_loss": float((-taken["pnl"] / taken["equity"]).max(initial=0.0)),
         "positions": int(path["positions"].max()),
     }

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from features.families import FAMILIES, FeatureParams, Returns
 from features.store import GRAPH, KEYS, table_path
 from inference import Graph
-from inference.replay import Bars
+from inference.bars import Bars
 from pipelines.atomic import write_file, write_json
 from pipelines.params import section
 from pipelines.partitions import read_bars

@@ -10,7 +10,7 @@ import polars as pl
 
 from features.labels import LabelParams, make_labels
 from features.store import read_family
-from inference.replay import Bars
+from inference.bars import Bars
 from pipelines.atomic import write_parquet
 from pipelines.params import section
 from pipelines.partitions import read_bars

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from inference.bars import Bars
 from inference.closes import close_series, symbol_of
-from inference.replay import Bars
 from pipelines.sources.tables import OPTIONAL, SERIES
 
 Series = dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]

@@ -9,29 +9,30 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from inference.replay import Bars, Conditions, Costs, Mode
+from inference.replay import Bars, Conditions, Costs, Mode, Trades
 from inference.venue import Funding, Impact
 from pipelines.bootstrap import Floats
 from pipelines.partitions import read_bars, symbol_folder
 from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS
 from pipelines.sources.times import utc
-from pipelines.tables import bar_interval_us, bars_by_symbol, microseconds
+from pipelines.tables import bars_by_symbol, microseconds
 from pipelines.venue import ImpactParams, VenueParams
 
 SECOND = 1_000_000
+TRADES = ("ts", "price", "quantity")
 OUTSIDE = 0.01  # of the bars, so many may disagree with their finer ones
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of one symbol. conditions: of all fill modes; detail: finer bars for the mode of that name; tick, lot: steps of
-    price and quantity, 0 for none.
+    """Of one symbol. conditions: of all fill modes; detail: finer bars or trades for the mode of that name; tick, lot:
+    steps of price and quantity, 0 for none.
     """
 
     costs: Costs = field(default_factory=Costs)
     conditions: Conditions = field(default_factory=Conditions)
-    detail: Bars | None = None
+    detail: Bars | Trades | None = None
     tick: float = 0.0
     lot: float = 0.0
 
@@ -52,7 +53,7 @@ def terms_of(params: VenueParams, bars: Mapping[str, Bars], series: pl.DataFrame
     for symbol, each in bars.items():
         own = params.of(symbol)
         impact = _impact(own.impact, each, series, notional) if own.impact.coefficient else None
-        funding = _funding(own.funding, each, series) if own.funding else None
+        funding = _funding(own.funding, symbol, series) if own.funding else None
         out[symbol] = Terms(
             Costs(own.taker_fee, own.maker_fee, own.slippage),
             Conditions(impact=impact, margin=own.margin.margin(), funding=funding, ladder=own.ladder),
@@ -63,9 +64,9 @@ def terms_of(params: VenueParams, bars: Mapping[str, Bars], series: pl.DataFrame
     return out
 
 
-def finer_bars(folder: Path, symbol: str) -> Bars:
+def finer_bars(folder: Path, symbol: str) -> Bars | Trades:
     """A symbol's bars from a folder that is either laid out as data/checked/bars or holds SYMBOL.parquet or .csv files
-    with the columns of a table of bars.
+    with the columns of a table of bars; or its trades, from such a file with the columns of TRADES.
     """
     if (folder / symbol_folder(symbol)).is_dir():
         return bars_by_symbol(read_bars(folder, [symbol]))[symbol]
@@ -76,24 +77,30 @@ def finer_bars(folder: Path, symbol: str) -> Bars:
             f"{str(folder)!r}; put the finer bars there"
         )
     frame = read_file(path)
-    missing = [name for name in BARS if name not in frame.columns and name != "symbol"]
+    columns = TRADES if TRADES[1] in frame.columns else BARS
+    missing = [name for name in columns if name not in frame.columns and name != "symbol"]
     if missing:
-        raise ValueError(f"evaluate.venue.detail: {path.name} must have {', '.join(BARS)}, was without {missing}")
+        raise ValueError(f"evaluate.venue.detail: {path.name} must have {', '.join(columns)}, was without {missing}")
     frame = frame.with_columns(utc(frame, "ts", path).alias("ts"), pl.lit(symbol).alias("symbol"))
+    if columns is TRADES:
+        frame = frame.sort("ts", maintain_order=True)  # those of one moment stand as they were printed
+        price, quantity = (np.ascontiguousarray(frame[name].to_numpy(), np.float64) for name in TRADES[1:])
+        return Trades(symbol, microseconds(frame["ts"]), price, quantity)
     return bars_by_symbol(frame.select(*BARS))[symbol]
 
 
-def _of_same_market(finer: Bars, bars: Bars) -> Bars:
-    """The finer bars, if they lie inside the coarse ones: where they don't, a touch in one is none in the other."""
+def _of_same_market(finer: Bars | Trades, bars: Bars) -> Bars | Trades:
+    """The finer bars (or trades), if they lie inside the coarse ones: else a touch in one is none in the other."""
+    tops, bottoms = (finer.price, finer.price) if isinstance(finer, Trades) else (finer.high, finer.low)
     place = np.searchsorted(bars.ts, finer.ts, side="right") - 1
     inside = (place >= 0) & (finer.ts < bars.ts[-1])  # how long the last bar is, is not known
-    at, high, low = place[inside], finer.high[inside], finer.low[inside]
+    at, high, low = place[inside], tops[inside], bottoms[inside]
     outside = np.unique(at[(high > bars.high[at] * (1 + 1e-6)) | (low < bars.low[at] * (1 - 1e-6))])
     count = len(np.unique(at))
     if len(outside) > OUTSIDE * count or count == 0:
         raise ValueError(
-            f"evaluate.venue.detail: finer bars of {bars.symbol} must lie inside its bars, was otherwise in "
-            f"{len(outside)} of {count}; take them from the same market and price, in UTC"
+            f"evaluate.venue.detail: finer bars (or trades) of {bars.symbol} must lie inside its bars, was otherwise "
+            f"in {len(outside)} of {count}; take them from the same market and price, in UTC"
         )
     return finer
 
@@ -111,11 +118,10 @@ def _impact(params: ImpactParams, bars: Bars, series: pl.DataFrame, notional: fl
     return Impact(params.coefficient, notional, _last_known(sigma), _last_known(volume))
 
 
-def _funding(name: str, bars: Bars, series: pl.DataFrame) -> Funding:
-    ts, rate = _values(series, bars.symbol, name, "funding")
+def _funding(name: str, symbol: str, series: pl.DataFrame) -> Funding:
+    ts, rate = _values(series, symbol, name, "funding")
     ts = (ts + SECOND // 2) // SECOND * SECOND  # exchanges stamp some ms late; who enters at the hour does not pay
-    during = ts < bars.ts[-1] + bar_interval_us({bars.symbol: bars})  # later ones would count as inside the last bar
-    return Funding(ts[during], rate[during])
+    return Funding(ts, rate)
 
 
 def _last_known(values: pl.Series) -> Floats:

@@ -18,10 +18,14 @@ class Position:
     share: float
     paid: float
     stop: float
+    fill: float
 
 
 def replay(books, equity: float, limits: tuple[float, float, float]):
-    """{(symbol, entry): (quantity, wanted)} and [(ts, equity, risk, count)]; books: bars, ledger, costs, lot."""
+    """{(symbol, entry): (quantity, wanted, margin, short of)} and [(ts, equity, risk, count)].
+
+    books: bars, ledger, costs, lot, leverage.
+    """
     max_trade, max_open, min_share = limits
     cash, closes, held, decided, path = equity, {}, {}, {}, []
 
@@ -36,6 +40,13 @@ def replay(books, equity: float, limits: tuple[float, float, float]):
 
     def risk() -> float:
         return sum(p.quantity * p.share * max(0.0, loss(p.symbol, p.side, p.paid, p.stop)) for p in held.values())
+
+    def locked(symbol: int, side: int, fill: float, paid: float) -> float:
+        """Margin of a unit, and what its entry cost beside the price."""
+        return fill / (books[symbol].leverage or 1.0) + side * (paid - fill)
+
+    def free() -> float:
+        return cash - sum(p.quantity * p.share * locked(p.symbol, p.side, p.fill, p.paid) for p in held.values())
 
     ends = [closes_of(book.bars.ts) for book in books]
     moments = []  # (when, phase, symbol, event, trade): 0 inside a bar, known at its close; 1 at an open; 2 entries
@@ -69,15 +80,19 @@ def replay(books, equity: float, limits: tuple[float, float, float]):
         stop = float(trade["fill_price"] - side * trade["stop_distance"])
         unit = loss(symbol, side, paid, stop)
         lot = books[symbol].lot
+        fill, money = float(trade["fill_price"]), free()
         wanted, room = max(0.0, max_trade * worth() / unit), (max_open * worth() - risk()) / unit
+        affordable = money / locked(symbol, side, fill, paid)
         if lot:
-            wanted, room = (math.floor(each / lot + 1e-9) * lot for each in (wanted, room))
-        quantity = min(wanted, room)
+            wanted, room, affordable = (math.floor(each / lot + 1e-9) * lot for each in (wanted, room, affordable))
+        quantity = min(wanted, room, affordable)
+        short = "nothing" if quantity == wanted else "margin" if affordable < room else "open risk"
         if quantity <= 0 or quantity < min_share * wanted:
             quantity = 0.0
-        decided[symbol, int(event["entry"])] = (quantity, wanted)
+        margin = cash - money + quantity * locked(symbol, side, fill, paid)
+        decided[symbol, int(event["entry"])] = (quantity, wanted, margin, short)
         if quantity:
-            held[symbol, int(event["entry"])] = Position(symbol, side, quantity, 1.0, paid, stop)
+            held[symbol, int(event["entry"])] = Position(symbol, side, quantity, 1.0, paid, stop, fill)
 
     for ts in sorted({t for book in books for t in book.bars.ts.tolist()} | {t for each in ends for t in each}):
         now = [moment for moment in moments if moment[0] == ts]

@@ -87,7 +87,8 @@ def one_trade(
         first += 1
     if first > min(signal + horizon, n - 1):
         return None
-    interval = min(np.diff(bars.ts), default=np.inf)
+    lengths, counts = np.unique(np.diff(bars.ts), return_counts=True)
+    interval = lengths[counts.argmax()]
 
     def reached(price: float, level: float) -> bool:
         return s * price > s * level or (conditions.touch and price == level)
@@ -139,24 +140,30 @@ def one_trade(
         if stop_r is not None and t.remaining and s * (fill + s * stop_r * d0) > s * t.stop:
             t.stop = fill + s * stop_r * d0
             t.stops.append((i, t.stop))
+        if t.remaining and s * price <= s * t.stop:  # crossed as it comes up: an order at the market
+            leave(i, price, price, t.remaining, STOP)
+            t.gap, t.market = False, True
         if t.remaining and s * bar_adverse <= s * t.protective()[0]:
             t.touched_both = True
 
     def take_stop(i: int, price: float, opened: bool) -> None:
         level, name = t.protective()
-        leave(i, price, level, t.remaining, name)
+        t.market = opened and t.crossed and name == STOP
+        leave(i, price, price if t.market else level, t.remaining, name)
         t.seen.append(price)
-        t.opened = t.gap = opened
+        t.opened, t.gap = opened, opened and not t.market
 
-    def walk(i: int, bar: tuple[float, float, float, float], bar_adverse: float) -> bool:
-        """Open, extremes and close of a bar (or a part of one); whether anything was filled."""
+    def walk(i: int, bar: tuple[float, float, float, float], bar_adverse: float, later: bool = False) -> bool:
+        """Open, extremes and close of a bar (or a part of one); whether anything was filled. later: a trade after
+        another in the same bar, which jumps no limit.
+        """
         opening, high, low, close = bar
         good, bad = (high, low) if s > 0 else (low, high)
         count = len(t.legs)
         if s * opening <= s * t.protective()[0]:
             take_stop(i, opening, True)
         while t.remaining and reached(opening, t.next_target()):
-            take_target(i, opening, True, bar_adverse)
+            take_target(i, t.next_target() if later else opening, not later, bar_adverse)
         path = orders(bar, s, mode)
         had_good = False
         while path and t.remaining:
@@ -174,7 +181,7 @@ def one_trade(
             take_stop(i, t.protective()[0], False)
         if len(t.legs) > count:
             t.seen.append(opening)
-        t.after += [close] if had_good else [good, bad, close]
+        t.after += [close] if had_good and not t.market else [good, bad, close]
         return len(t.legs) > count
 
     for i in range(first, n):
@@ -183,16 +190,15 @@ def one_trade(
         adverse, favourable = (low, high) if s > 0 else (high, low)
         held, at_open = t.remaining, False
         t.after, t.opened = [], False
-        until = bars.ts[i + 1] if i + 1 < n else np.inf
-        ends = min(until, bars.ts[i] + interval)
+        ends = min(bars.ts[i + 1] if i + 1 < n else np.inf, bars.ts[i] + interval)
+        ended = min(bars.ts[i], bars.ts[i - 1] + interval)  # the bar before
 
         def pay(fraction: float, rate: float, i: int = i, opening: float = opening) -> None:
             if fraction * rate:
                 t.payments.append((i, -s * rate * opening * fraction))
 
-        for stamp, rate in conditions.funding:
-            if stamp == bars.ts[i] and i > first:
-                pay(held, rate)
+        if i > first:
+            pay(held, sum(rate for stamp, rate in conditions.funding if ended <= stamp <= bars.ts[i]))
         if not nothing_trades[i]:
             if t.unprotected and i > first:
                 if rejected[i]:
@@ -218,8 +224,9 @@ def one_trade(
                         t.after += [part[1], part[2]]
                     elif inner.volume[k] > 0 or not volume_known:
                         t.after = []
-                        filled = walk(i, part, adverse) or filled
+                        filled = walk(i, part, adverse, conditions.prints and k != parts[0]) or filled
                         at_open = k == parts[0] and t.opened
+                        t.crossed = False
                         if t.remaining:
                             t.seen += part[1:3]
                 if not filled:
@@ -227,7 +234,7 @@ def one_trade(
                     walk(i, bar, adverse)
                     at_open = t.opened
         closing = not nothing_trades[i] and i == signal + horizon
-        inside_rate = sum(rate for stamp, rate in conditions.funding if bars.ts[i] < stamp < until)
+        inside_rate = sum(rate for stamp, rate in conditions.funding if bars.ts[i] < stamp < ends)
         pay(t.remaining, inside_rate)
         if -s * inside_rate < 0 and (t.remaining or not at_open):
             pay(held - t.remaining, inside_rate)
@@ -238,8 +245,10 @@ def one_trade(
             break
         t.seen += [high, low]
         trail = s * max(s * price for price in [fill, *t.seen]) - s * float(trail_distance[i])
+        if not nothing_trades[i]:
+            t.crossed = False
         if s * trail > s * t.stop and not rejected[i + 1]:
-            t.stop = trail
+            t.stop, t.crossed = trail, s * close <= s * trail
             t.stops.append((i, trail))
     if t.remaining:
         leave(n - 1, float(bars.close[-1]), float(bars.close[-1]), t.remaining, OPEN)
@@ -252,9 +261,10 @@ def one_trade(
     later = [float(price[k]) for k in range(i + 1, end + 1) for price in (bars.low, bars.high)]
     horizon_pnl = s * (float(bars.close[end]) * (1 - s * market_cost(end, 1.0)) - t.p0)
     for k in range(first, end + 1):
-        until = bars.ts[k + 1] if k + 1 < n else np.inf
+        ends, ended = bars.ts[k] + interval, bars.ts[k - 1] + interval
         for stamp, rate in conditions.funding:
-            if bars.ts[k] < stamp < until or (stamp == bars.ts[k] and k > first):
+            inside = bars.ts[k] < stamp < min(bars.ts[k + 1] if k + 1 < n else np.inf, ends)
+            if inside or (k > first and min(ended, bars.ts[k]) <= stamp <= bars.ts[k]):
                 horizon_pnl += -s * rate * float(bars.open[k])
 
     trade = np.zeros((), TRADE)

@@ -81,6 +81,7 @@ class Conditions:
     """None: not in play. impact: coefficient, notional, sigma, volume per bar; margin: leverage, maintenance, fee."""
 
     detail: Bars | None = None
+    prints: bool = False  # detail are trades, as bars of one price
     impact: tuple[float, float, Floats, Floats] | None = None
     margin: tuple[float, float, float] | None = None
     funding: list[tuple[int, float]] = field(default_factory=list)
@@ -109,6 +110,8 @@ class Story:
     after: list[float] = field(default_factory=list)  # prices of the exit bar after the exit
     touched_both: bool = False
     gap: bool = False
+    crossed: bool = False  # the stop was moved to where the close lay beyond it, and nothing was traded since
+    market: bool = False  # the last exit was an order at the market
     opened: bool = False  # the last exit was at the open of what was walked
     intended: float = np.nan
 

@@ -1,12 +1,8 @@
 """The benchmark runs by hand, so at least it must load, and its peers must compute what they are measured against."""
 
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import indicators
 from benchmarks.__main__ import MODULES

@@ -57,6 +57,7 @@ class Execution {
                 return true;
             }
         }
+        running.crossed = running.crossed && !quiet && !tape_.can_fill(bar);
         ledger_.funding_inside(running, j, held, running.remaining);
         position.see(bar.high, bar.low);
         ++position.bars;
@@ -69,7 +70,10 @@ class Execution {
         if (tape_.refuses(j + 1)) return;
         const double stop = running.position.stop;
         policy.update(running.position, j);
-        if (running.position.stop > stop || running.position.stop < stop) ledger_.stop_moved(running, j);
+        if (running.position.stop > stop || running.position.stop < stop) {
+            ledger_.stop_moved(running, j);
+            running.crossed = running.position.side * (tape_.bars.close[j] - running.position.stop) <= 0.0;
+        }
     }
     /// Passes over the bars from j on in which nothing can happen to a trade whose levels stay; returns the next one.
     std::int64_t pass(Running& running, std::int64_t j) const {
@@ -138,10 +142,14 @@ class Execution {
     double target_of(const Running& running) const {
         const Position& position = running.position;
         if (running.unprotected || (!ladder_.empty() && running.rung == ladder_.size())) return NaN;
-        const double way = position.target - position.entry;
-        const double level = ladder_.empty() ? position.target : position.entry + ladder_[running.rung].target * way;
+        const double level = ladder_.empty() ? position.target : rung_of(running);
         // what touches a level trades through the number before it
         return tape_.terms.touch ? std::nextafter(level, position.entry) : level;
+    }
+    double rung_of(const Running& running) const {
+        const Position& position = running.position;
+        const double way = ladder_[running.rung].target * position.gain(position.target);
+        return position.entry + position.side * on_ticks(way, tape_.terms.tick);
     }
     static bool liquidates_first(const Running& running) {
         const double stop = running.unprotected ? NaN : running.position.stop;
@@ -164,11 +172,14 @@ class Execution {
         for (std::int64_t d = inside.first; d < inside.last; ++d) {
             const Bar part = tape_.part(d, bar);
             if (!tape_.can_fill(part)) continue;
-            const Fill inner = check(running, part);
+            Fill inner = check(running, part);
+            if (tape_.terms.prints && d > inside.first && inner.reason == ExitReason::target)
+                inner.price = inner.intended, inner.gap = false;  // between two trades no limit is jumped
             if (inner.reason != ExitReason::open &&
                 take(running, j, part, bar, inner, held, {d + 1, inside.last}, inner.gap && d == inside.first))
                 return true;
             running.position.see(part.high, part.low);
+            running.crossed = false;
         }
         if (running.remaining < held) return false;
         // the bar's own rule, also where the lower timeframe has a hole
@@ -197,6 +208,10 @@ class Execution {
             ledger_.exit(running, j, fill, opening, ladder_[running.rung].fraction);
             climb(running, j);
             const double stop = stop_of(running), target = target_of(running);
+            if (side * (fill.price - stop) <= 0.0) {  // crossed as it comes up: the rest leaves where the part did
+                fill = {ExitReason::stop, fill.price, fill.price, false, false};
+                continue;
+            }
             if (touches_stop(bar, side, stop)) running.trade.touched_both = 1;
             fill = named(running, fill.gap ? check_exit(part, side, stop, target, tape_.terms.mode)
                                            : check_rest(part, side, stop, target, tape_.terms.mode));
@@ -208,7 +223,8 @@ class Execution {
     /// The next rung of the ladder, and the stop that comes with the one just filled.
     void climb(Running& running, std::int64_t j) {
         Position& position = running.position;
-        const double stop = position.entry + position.side * ladder_[running.rung++].stop_r * position.initial_distance;
+        const double way = ladder_[running.rung++].stop_r * position.initial_distance, tick = tape_.terms.tick;
+        const double stop = position.entry + position.side * (tick > 0.0 ? std::nearbyint(way / tick) * tick : way);
         if (position.side * (stop - position.stop) > 0.0) {
             position.stop = stop;
             ledger_.stop_moved(running, j);

@@ -30,6 +30,12 @@ struct Fill {
     bool last = false;  // nothing but the way to the close follows inside the bar
 };
 
+/// A distance as a whole number of ticks, at least one; tick 0: as it is. Fills are on ticks, so a level at such a
+/// distance is on one.
+inline double on_ticks(double distance, double tick) {
+    return tick > 0.0 ? std::max(std::nearbyint(distance / tick), 1.0) * tick : distance;
+}
+
 /// The best and the worst price of the bar for a position of this side.
 inline double favourable(const Bar& bar, int side) { return side > 0 ? bar.high : bar.low; }
 inline double adverse(const Bar& bar, int side) { return side > 0 ? bar.low : bar.high; }
@@ -113,7 +119,9 @@ struct Margin {
     }
 };
 
-/// Funding rates of a perpetual per bar: those at its open, and the sum of those inside it (after its open).
+/// Funding rates of a perpetual per bar: those inside it, and those at its open or since the bar before ended (its
+/// interval after its open, at the latest). Who leaves at the close of a bar holds across none that come later, so what
+/// comes after the last bar is nobody's.
 struct FundingRates {
     std::vector<double> at_open, inside;
     std::vector<std::int64_t> stamped;  // bars with a rate, ascending
@@ -122,12 +130,15 @@ struct FundingRates {
         if (m == 0) return;
         at_open.assign(static_cast<std::size_t>(n), 0.0);
         inside = at_open;
-        std::int64_t j = -1;
+        const std::int64_t interval = usual_interval(bars.ts, n);
+        std::int64_t j = 0;
         for (std::int64_t k = 0; k < m; ++k) {
-            while (j + 1 < n && bars.ts[j + 1] <= ts[k]) ++j;
-            if (j < 0) continue;
-            (bars.ts[j] == ts[k] ? at_open : inside)[static_cast<std::size_t>(j)] += rate[k];
-            if (stamped.empty() || stamped.back() != j) stamped.push_back(j);
+            while (j < n && bars.ts[j] < ts[k]) ++j;  // the first bar from the stamp on
+            const bool within = j > 0 && ts[k] < bars.ts[j - 1] + interval && (j == n || ts[k] < bars.ts[j]);
+            const std::int64_t at = within ? j - 1 : j;
+            if (at == n) break;
+            (within ? inside : at_open)[static_cast<std::size_t>(at)] += rate[k];
+            if (stamped.empty() || stamped.back() != at) stamped.push_back(at);
         }
     }
     explicit operator bool() const { return !at_open.empty(); }

@@ -74,8 +74,10 @@ class Ledger {
         trade.exit_index = j;
         trade.exit_ts = bars_.ts[j];
         trade.reason = static_cast<std::uint8_t>(fill.reason);
-        trade.gap = fill.gap && fill.reason == ExitReason::stop;
-        trade.intended_price = fill.intended;
+        const bool jumped = fill.gap && fill.reason == ExitReason::stop;
+        const bool market = jumped && running.crossed;  // no level was jumped: there was none before
+        trade.gap = jumped && !market;
+        trade.intended_price = market ? fill.price : fill.intended;
         trade.stop_at_exit = position.stop;
         const double p0 = trade.entry_price;
         trade.pnl += trade.funding;

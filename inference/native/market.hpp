@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,17 @@ struct BarColumns {
     BarColumns from(std::size_t i) const { return {ts + i, open + i, high + i, low + i, close + i, volume + i}; }
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
 };
+
+/// How long a bar lasts where the next does not begin before: the most frequent distance of two (of equally frequent
+/// ones the least), 0 for a single bar.
+inline std::int64_t usual_interval(const std::int64_t* ts, std::int64_t n) {
+    std::map<std::int64_t, std::int64_t> counts;
+    for (std::int64_t j = 1; j < n; ++j) ++counts[ts[j] - ts[j - 1]];
+    std::int64_t usual = 0, most = 0;
+    for (const auto& [interval, times] : counts)
+        if (times > most) usual = interval, most = times;
+    return usual;
+}
 
 inline constexpr int TIME_COLUMN = 5;  // not stored: each bar's close in microseconds since 1970
 
@@ -91,6 +103,23 @@ inline void check_bars(const BarColumns& bars, std::size_t n) {
         } catch (const BarError& error) {
             throw BarError("row " + std::to_string(i) + ": " + error.what());
         }
+    }
+}
+
+/// Checks n trades, as bars of one price each; several may be of one moment. The message names the row.
+inline void check_trades(const BarColumns& trades, std::size_t n) {
+    const auto fail = [](std::size_t i, const char* name, const char* rule, const std::string& was,
+                         const char* remedy) {
+        throw BarError("row " + std::to_string(i) + ": " + message(std::string("trade.") + name, rule, was, remedy));
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+        const double price = trades.open[i], quantity = trades.volume[i];
+        if (i && trades.ts[i] < trades.ts[i - 1])
+            fail(i, "ts", "must not be before the trade before it", std::to_string(trades.ts[i]), "sort by time");
+        if (!(price > 0.0 && price <= MAX_NUMBER))
+            fail(i, "price", "must be a finite price above 0 and at most 1e15", text(price), "drop or mend the trade");
+        if (!(quantity > 0.0 && quantity <= MAX_NUMBER))
+            fail(i, "quantity", "must be finite, above 0 and at most 1e15", text(quantity), "drop the trade");
     }
 }
 

@@ -1,11 +1,36 @@
 // Rolling quantile and rank.
 #pragma once
 #include "recent.hpp"
+#include "sorted_tree.hpp"
 #include "sorted_window.hpp"
 
 namespace ratchet {
 
 inline std::size_t window_of(const std::vector<double>& p) { return static_cast<std::size_t>(p[0]); }
+
+/// A window in order, as its length has it.
+class SortedLong {
+  public:
+    explicit SortedLong(std::size_t size)
+        : longest_(size > SortedChunks::MOST), chunks_(longest_ ? 1 : size), tree_(longest_ ? size : 1) {}
+
+    bool full() const { return longest_ ? tree_.full() : chunks_.full(); }
+    double operator[](std::size_t rank) const { return longest_ ? tree_[rank] : chunks_[rank]; }
+    void push(double x) { longest_ ? tree_.push(x) : chunks_.push(x); }
+    template <class Before>
+    std::size_t count(double x) const {
+        return longest_ ? tree_.count<Before>(x) : chunks_.count<Before>(x);
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(chunks_), archive(tree_);
+    }
+
+  private:
+    bool longest_;
+    SortedChunks chunks_;  // one of the two is in use
+    SortedTree tree_;
+};
 
 struct RollingQuantile {
     static constexpr const char* NAME = "rolling_quantile";
@@ -51,7 +76,7 @@ struct RollingQuantile {
     }
     bool few;
     SortedShort brief;  // one of the two is in use
-    SortedChunks sorted;
+    SortedLong sorted;
 };
 
 struct RollingRank {
@@ -105,7 +130,7 @@ struct RollingRank {
     double others;  // in the window
     bool few;
     Recent recent;  // one of the two is in use
-    SortedChunks sorted;
+    SortedLong sorted;
 };
 
 inline std::vector<KernelInfo> order_kernels() { return {entry<RollingQuantile>(), entry<RollingRank>()}; }

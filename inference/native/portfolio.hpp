@@ -1,4 +1,5 @@
-// One equity for the trades of several symbols: sizes by risk, under the portfolio's limit on held positions.
+// One equity for the trades of several symbols: sizes by risk, under the portfolio's limit on held positions and what
+// the account can pay for.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -15,10 +16,10 @@ struct Limits {
 };
 
 /// One symbol's replay. A bar ends where the next begins, at the latest its book's most frequent interval after its
-/// open. lot: step of quantities, 0 for none.
+/// open. lot: step of quantities, 0 for none. leverage: a position ties up its price / leverage; 0: the whole price.
 struct Book {
     Costs costs;
-    double lot;
+    double lot, leverage;
     BarColumns bars;
     std::int64_t n;
     const Trade* trades;
@@ -27,11 +28,14 @@ struct Book {
     std::int64_t event_count;
 };
 
+/// Why an entry got less than the limit per trade allows.
+enum class Short : std::int64_t { none = 0, open_risk = 1, margin = 2 };
 /// What became of an entry; layout mirrored in inference/portfolio.py. quantity 0: refused; wanted: by the limit per
-/// trade alone; equity before it and open risk with it, money.
+/// trade alone; equity before it, open risk and margin with it, money.
 struct Size {
     std::int64_t symbol, entry, ts;
-    double quantity, wanted, equity, open_risk, pnl;
+    Short short_of;
+    double quantity, wanted, equity, open_risk, margin, pnl;
 };
 /// The state at a time at which bars closed, before anything at the opens of that time; money.
 struct EquityPoint {
@@ -94,16 +98,13 @@ class Portfolio {
     struct Held {
         std::size_t size;  // its row in sizes
         double quantity, remaining, p0, stop;
+        double tied;  // per unit: margin, and what the entry cost
         int side;
     };
     using Key = std::pair<std::size_t, std::int64_t>;  // symbol, entry
 
     static std::vector<std::int64_t> closes_of(const std::int64_t* ts, std::int64_t n) {
-        std::map<std::int64_t, std::int64_t> counts;
-        for (std::int64_t j = 1; j < n; ++j) ++counts[ts[j] - ts[j - 1]];
-        std::int64_t usual = 0, most = 0;
-        for (const auto& [interval, times] : counts)
-            if (times > most) usual = interval, most = times;
+        const std::int64_t usual = usual_interval(ts, n);
         std::vector<std::int64_t> closes;
         for (std::int64_t j = 0; j < n; ++j)
             closes.push_back(j + 1 < n ? std::min(ts[j + 1], ts[j] + usual) : ts[j] + usual);
@@ -135,6 +136,12 @@ class Portfolio {
         double sum = 0.0;
         for (const auto& [key, h] : held_)
             sum += h.quantity * h.remaining * std::max(0.0, loss_at(key.first, h.stop, h.p0, h.side));
+        return sum;
+    }
+    /// What positions tie up. Isolated margin: what they have gained or lost so far belongs to them until they close.
+    double tied_up() const {
+        double sum = 0.0;
+        for (const auto& [key, h] : held_) sum += h.quantity * h.remaining * h.tied;
         return sum;
     }
     double equity() const {
@@ -183,12 +190,17 @@ class Portfolio {
             return book.lot > 0.0 ? std::floor(quantity / book.lot + 1e-9) * book.lot : quantity;
         };
         const double wanted = whole(std::max(0.0, limits_.max_trade_loss * money / loss));
-        const double room = (limits_.max_open_risk * money - risk) / loss;
-        double quantity = std::min(wanted, whole(room));
+        const double room = whole((limits_.max_open_risk * money - risk) / loss);
+        const double price = trade->fill_price, tied = tied_up();
+        const double unit = price / (book.leverage > 0.0 ? book.leverage : 1.0) + trade->side * (pending_ - price);
+        const double paid = whole((cash_ - tied) / unit);
+        double quantity = std::min({wanted, room, paid});
+        const Short short_of = !(quantity < wanted) ? Short::none : paid < room ? Short::margin : Short::open_risk;
         if (!(quantity > 0.0) || quantity < limits_.min_share * wanted) quantity = 0.0;
-        if (quantity > 0.0) held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, trade->side};
-        out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, quantity, wanted, money,
-                              risk + quantity * loss, 0.0});
+        if (quantity > 0.0)
+            held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, unit, trade->side};
+        out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, short_of, quantity,
+                              wanted, money, risk + quantity * loss, tied + quantity * unit, 0.0});
     }
 
     const std::vector<Book>& books_;

@@ -1,4 +1,4 @@
-// A window in order: a short one in one piece, a long one in chunks.
+// A window in order: a short one in one piece, a longer one in chunks. The longest ones: sorted_tree.hpp.
 #pragma once
 #include <algorithm>
 #include <functional>
@@ -47,19 +47,20 @@ class SortedShort {
 /// A window in order, in chunks of equal length: a value that leaves one chunk and another that enters a later one move
 /// the values between them inside these two, and one value from each chunk to the next. A chunk has twice the room it
 /// needs, so that its values stay side by side while it passes them on; they return to the middle once they have come
-/// to an end of it. With chunks of about the root of the window, a bar costs O(root of window).
+/// to an end of it. O(window), of which very little: up to MOST values faster than a tree.
 class SortedChunks {
   public:
+    static constexpr std::size_t MOST = 4096;
+
     explicit SortedChunks(std::size_t size)
         : window_(size),
-          bits_(size <= 4096 ? 6 : 9),
-          first_((size + mask()) >> bits_, static_cast<std::uint32_t>(length() / 2)),
-          items_(first_.size() * 2 * length(), NOTHING) {}
+          first_((size + MASK) >> BITS, static_cast<std::uint32_t>(LENGTH / 2)),
+          items_(first_.size() * 2 * LENGTH, NOTHING) {}
 
     bool full() const { return window_.full(); }
     std::size_t size() const { return window_.items.size(); }
     /// The value with `rank` values before it.
-    double operator[](std::size_t rank) const { return chunk(rank >> bits_)[rank & mask()]; }
+    double operator[](std::size_t rank) const { return chunk(rank >> BITS)[rank & MASK]; }
 
     void push(double x) {
         const bool full = window_.full();
@@ -74,15 +75,15 @@ class SortedChunks {
         std::size_t at = 0;
         for (std::size_t left = first_.size() - 1; left > 0;) {
             const std::size_t half = (left + 1) / 2;
-            const bool later = Before{}(chunk(at + half - 1)[mask()], x);
+            const bool later = Before{}(chunk(at + half - 1)[MASK], x);
             at += later ? half : 0;
             left = later ? left - half : half - 1;
         }
         const double* values = chunk(at);
         std::size_t steps = 0, rest = 0;  // all of them are compared: none waits for another, and none must be foretold
-        for (std::size_t i = STEP - 1; i < mask(); i += STEP) steps += Before{}(values[i], x);
+        for (std::size_t i = STEP - 1; i < MASK; i += STEP) steps += Before{}(values[i], x);
         for (std::size_t i = 0; i < STEP; ++i) rest += Before{}(values[steps * STEP + i], x);
-        return (at << bits_) + steps * STEP + rest;
+        return (at << BITS) + steps * STEP + rest;
     }
     template <class A>
     void state(A& archive) {
@@ -90,16 +91,15 @@ class SortedChunks {
     }
 
   private:
-    static constexpr double NOTHING = std::numeric_limits<double>::max();  // fills up the end
+    static constexpr std::size_t BITS = 6, LENGTH = 1 << BITS, MASK = LENGTH - 1;  // of a chunk
+    static constexpr double NOTHING = std::numeric_limits<double>::max();          // fills up the end
 
-    std::size_t length() const { return std::size_t{1} << bits_; }
-    std::size_t mask() const { return length() - 1; }
-    const double* chunk(std::size_t c) const { return items_.data() + c * 2 * length() + first_[c]; }
-    double* chunk(std::size_t c) { return items_.data() + c * 2 * length() + first_[c]; }
+    const double* chunk(std::size_t c) const { return items_.data() + c * 2 * LENGTH + first_[c]; }
+    double* chunk(std::size_t c) { return items_.data() + c * 2 * LENGTH + first_[c]; }
 
     /// Takes out the value of one rank, and puts in x, which then has the other.
     void replace(std::size_t gone, std::size_t place, double x) {
-        const std::size_t from = gone >> bits_, to = place >> bits_, last = mask();
+        const std::size_t from = gone >> BITS, to = place >> BITS, last = MASK;
         double *leaves = chunk(from) + (gone & last), *enters = chunk(to) + (place & last);
         if (from == to && place >= gone) {
             std::move(leaves + 1, enters + 1, leaves);
@@ -109,7 +109,7 @@ class SortedChunks {
             std::move(leaves + 1, chunk(from) + last + 1, leaves);
             for (std::size_t c = from + 1; c < to; ++c) {
                 chunk(c - 1)[last] = *chunk(c);
-                turn(c, length(), 1);
+                turn(c, LENGTH, 1);
             }
             chunk(to - 1)[last] = *chunk(to);
             std::move(chunk(to) + 1, enters + 1, chunk(to));
@@ -127,15 +127,14 @@ class SortedChunks {
     /// Gives up a chunk's first (step 1) or last (-1) place for one at its other end. `end`: where no more can be had.
     void turn(std::size_t c, std::size_t end, std::ptrdiff_t step) {
         if (first_[c] == end) {
-            double *values = chunk(c), *middle = items_.data() + c * 2 * length() + length() / 2;
-            step > 0 ? std::move(values, values + length(), middle)
-                     : std::move_backward(values, values + length(), middle + length());
-            first_[c] = static_cast<std::uint32_t>(length() / 2);
+            double *values = chunk(c), *middle = items_.data() + c * 2 * LENGTH + LENGTH / 2;
+            step > 0 ? std::move(values, values + LENGTH, middle)
+                     : std::move_backward(values, values + LENGTH, middle + LENGTH);
+            first_[c] = static_cast<std::uint32_t>(LENGTH / 2);
         }
         first_[c] = static_cast<std::uint32_t>(first_[c] + step);
     }
     Ring window_;
-    std::size_t bits_;                  // chunks are of 2^bits values
     std::vector<std::uint32_t> first_;  // of each chunk: where in its room its values begin
     std::vector<double> items_;
 };

@@ -4,16 +4,10 @@
 #include <cmath>
 #include <cstdint>
 
-#include "market.hpp"
+#include "fills.hpp"
 #include "position.hpp"
 
 namespace ratchet {
-
-/// A distance as a whole number of ticks, at least one; tick 0: as it is. Fills are on ticks, so a level at such a
-/// distance is on one.
-inline double on_ticks(double distance, double tick) {
-    return tick > 0.0 ? std::max(std::nearbyint(distance / tick), 1.0) * tick : distance;
-}
 
 /// Levels from distances in price units (NaN: none), times a multiple each: stop and target as of the signal's bar,
 /// from the fill; the trail follows the extreme since the fill at the distance of the bar just closed.
@@ -66,7 +60,8 @@ struct ParabolicPolicy {
             factor = std::min(factor + step, MOST_STEPS * step);
         }
         level = std::min({level + factor * (extreme - level), side * bad[bar], side * bad[std::max(first, bar - 1)]});
-        if (level > side * position.stop) position.stop = side * level;
+        const double placed = tick > 0.0 ? std::floor(level / tick + 1e-9) * tick : level;  // never nearer than asked
+        if (placed > side * position.stop) position.stop = side * placed;
     }
 };
 

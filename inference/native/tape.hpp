@@ -15,7 +15,7 @@ struct Tape {
     FundingRates funding;
     Extremes extremes;
     bool volume_known = false;  // where no bar has volume, it is not known, and every bar can fill
-    std::int64_t interval = 0;  // of a bar: the least distance of two
+    std::int64_t interval = 0;  // of a bar
 
     Tape(const BarColumns& bars_, std::int64_t n_, std::int64_t horizon_, const Terms& terms_)
         : bars(bars_),
@@ -25,9 +25,7 @@ struct Tape {
           funding(bars, n, terms.funding_ts, terms.funding_rate, terms.funding_count),
           extremes(bars, n, horizon) {
         for (std::int64_t j = 0; j < n && !volume_known; ++j) volume_known = bars.volume[j] > 0.0;
-        if (terms.mode != FillMode::detail) return;
-        interval = INT64_MAX;
-        for (std::int64_t j = 1; j < n; ++j) interval = std::min(interval, bars.ts[j] - bars.ts[j - 1]);
+        if (terms.mode == FillMode::detail) interval = usual_interval(bars.ts, n);
     }
     Tape(const Tape&) = delete;
     Tape& operator=(const Tape&) = delete;
@@ -46,7 +44,7 @@ struct Tape {
     Inside inside(std::int64_t j) const {
         if (terms.mode != FillMode::detail) return {};
         const std::int64_t *begin = terms.detail.ts, *end = begin + terms.detail_count;
-        std::int64_t until = interval == INT64_MAX ? INT64_MAX : bars.ts[j] + interval;
+        std::int64_t until = bars.ts[j] + interval;
         if (j + 1 < n) until = std::min(until, bars.ts[j + 1]);
         return {std::lower_bound(begin, end, bars.ts[j]) - begin, std::lower_bound(begin, end, until) - begin};
     }

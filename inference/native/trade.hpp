@@ -35,7 +35,8 @@ struct Entry {
 };
 
 /// A partial exit: `fraction` of the first quantity at `target` times the target distance; then the stop goes to
-/// `stop_r` initial risks from the fill (0: breakeven; NaN: stays), unless it is already nearer.
+/// `stop_r` initial risks from the fill (0: breakeven; NaN: stays), unless it is already nearer; crossed there, it is
+/// met.
 struct Rung {
     double target, fraction, stop_r;
 };
@@ -48,11 +49,13 @@ struct Terms {
     Margin margin;
     BarColumns detail;  // bars of a lower timeframe
     std::int64_t detail_count;
+    bool prints;  // these are trades, as bars of one price
     const std::int64_t* funding_ts;
     const double* funding_rate;
     std::int64_t funding_count;
     const std::uint8_t* rejected;  // per bar: a protective order sent at its open is refused
     std::vector<Rung> ladder;
+    double tick;   // of the ladder's levels, 0: none
     bool touch;    // a limit that is touched is filled: no price beyond it is needed
     bool single;   // one position at a time: a signal while one is open gives no trade
     bool reenter;  // then a signal at the close of the exit's bar gives one
@@ -68,6 +71,7 @@ struct Running {
     double remaining;  // share of the first quantity
     std::uint8_t rung;
     bool unprotected;  // the venue refused the bracket
+    bool crossed;      // the stop was moved to where the price had gone beyond it: it is met at the next open
 };
 
 struct Replayed {

@@ -20,22 +20,21 @@ from venue_cases import COSTS, FREE, LADDERS, PARTS, N, detail_bars, drawn_condi
     seed=st.integers(0, 2**31),
     coarse=st.booleans(),
     holes=st.sampled_from([0.0, 0.15, 1.0]),
+    halts=st.sampled_from([0.0, 0.2]),
     stop=st.sampled_from([0.5, 1.0, 3.0, 10.0]),
     target=st.sampled_from([1.0, 2.0, 6.0]),
     trail=st.sampled_from([1.0, 3.0, np.nan]),
     horizon=st.sampled_from([1, 2, 7, 25]),
     mode=st.sampled_from(["pessimistic", "adaptive", "detail"]),
     ladder=st.sampled_from(LADDERS),
-    on=st.sets(st.sampled_from(["impact", "margin", "funding", "rejected", "touch"])),
+    on=st.sets(st.sampled_from(["impact", "margin", "funding", "rejected", "touch", "prints"])),
 )
 def test_trades_legs_funding_and_stops_equal_the_reference(
-    seed, coarse, holes, stop, target, trail, horizon, mode, ladder, on
+    seed, coarse, holes, halts, stop, target, trail, horizon, mode, ladder, on
 ) -> None:
     rng = np.random.default_rng(seed)
-    parts, bars = detail_bars(rng, coarse, holes)
+    parts, bars = detail_bars(rng, coarse, holes, halts)
     entries, conditions = every_entry(rng), drawn_conditions(rng, parts, mode, ladder, on)
-    ladder = tuple(r for r in ladder if r.stop_r is None or r.stop_r * stop < r.target * target)
-    conditions = replace(conditions, ladder=ladder)
     distances = [np.full(N, d) for d in (stop, target, trail)]
     ours = ledger_levels(bars, entries, *distances, horizon, COSTS, mode, conditions)
     theirs, stories = reference.replay_levels(bars, entries, *distances, horizon, COSTS, mode, translated(conditions))
@@ -76,7 +75,6 @@ def test_detail_on_coarse_bars_is_the_pessimistic_replay_of_the_fine_ones(seed, 
     rng = np.random.default_rng(seed)
     parts, bars = detail_bars(rng, False, 0.0)
     side = rng.choice(np.array([-1, 1], np.int8), N - 8)
-    ladder = tuple(r for r in ladder if r.stop_r is None or r.stop_r * stop < r.target * target)
     hours = Entries(np.arange(N - 8, dtype=np.int64), side)
     last_part = Entries(hours.index * PARTS + PARTS - 1, side)
     coarse = replay_levels(

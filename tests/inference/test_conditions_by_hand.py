@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.replay import REASON_NAMES, Bars, Conditions, Entries, replay_levels
+from inference.replay import REASON_NAMES, Bars, Conditions, Entries, ledger_multiples, replay_levels
 from inference.venue import Funding, Impact, Margin, Rung
 from venue_cases import FREE, HOUR, simple_bars
 
@@ -45,6 +45,43 @@ def test_half_at_the_first_target_then_breakeven_in_the_same_bar() -> None:
     assert (known["pnl"], known["exit_index"], known["touched_both"]) == (3.0, 3, 1)
 
 
+@pytest.mark.parametrize("mode", ["pessimistic", "adaptive"])
+def test_a_stop_that_comes_up_beyond_the_price_is_met_at_once(mode) -> None:
+    """Half leaves at 101, and the stop of the rest comes up to 102, where nothing ever traded: it leaves at 101 too,
+    at the market. Where the bar opens at 103, both leave there.
+    """
+    ladder, costs = Conditions(ladder=(Rung(0.5, 0.5, 1.0), Rung(1.0, 0.5))), replace(FREE, taker_fee=0.01)
+    for opening, high, price in ((100.0, 101.5, 101.0), (101.5, 101.7, 101.5)):
+        bars = simple_bars([100, 100, opening], [100, 100, high], [100, 100, 99.5], [100, 100, 101])
+        (trade,) = replay_levels(bars, LONG, 2.0, 2.0, np.nan, 2, costs, mode, ladder)
+        assert (REASON_NAMES[trade["reason"]], trade["legs"], trade["exit_index"], trade["gap"]) == ("stop", 2, 2, 0)
+        assert trade["exit_price"] == pytest.approx(price * (1 - 0.01 / 2))  # the target pays no taker fee
+        assert (trade["intended_price"], trade["touched_both"]) == (price, 0)
+    many = ledger_multiples(bars, LONG, 1.0, [[2.0, 2.0, np.nan], [9.0, 2.0, np.nan]], 2, FREE, conditions=ladder)
+    assert [float(each.trades["pnl"][0]) for each in many] == [1.5, 1.5]  # a sweep goes through such settings
+
+
+@pytest.mark.parametrize(
+    ("resumes", "close", "exits", "gap", "intended"),
+    [
+        (104.0, 104, 104, 0, 104),  # the close had gone beyond the new stop: it leaves at the next open
+        (90.0, 104, 90, 0, 90),
+        (106.0, 104, 105, 0, 105),  # the price came back before: the stop rests
+        (103.0, 107, 103, 1, 105),  # it rested, and the open jumped it
+    ],
+)
+@pytest.mark.parametrize("halted", [False, True])
+def test_a_trail_beyond_the_close_leaves_at_the_next_open(resumes, close, exits, gap, intended, halted) -> None:
+    """The high of 110 pulls the stop to 105; without volume the next bar fills nothing."""
+    opening, high = [100.0, 100, resumes, resumes], [100.0, 110, resumes, resumes]
+    low, closes = [100.0, 100, min(resumes, 105), min(resumes, 105)], [100.0, close, resumes, resumes]
+    bars = simple_bars(opening, high, low, closes, [1, 1, 0 if halted else 1, 1])
+    (trade,) = replay_levels(bars, LONG, 9.0, np.nan, 5.0, 3, FREE)
+    assert REASON_NAMES[trade["reason"]] == "stop"
+    assert (trade["exit_price"], trade["gap"], trade["intended_price"]) == (exits, gap, intended)
+    assert trade["exit_index"] == 2 + halted
+
+
 def test_what_is_left_at_the_liquidation_price_is_the_maintenance_margin() -> None:
     flat, deep = [100.0, 100, 100, 100], [100.0, 100, 80, 80]
     for side, low, high in ((1, deep, flat), (-1, flat, [100.0, 100, 120, 120])):
@@ -69,6 +106,24 @@ def test_funding_is_paid_by_who_holds_across_the_stamp() -> None:
         entry = Entries(np.array([0]), np.array([side], np.int8))
         (trade,) = replay_levels(bars, entry, 5.0, np.nan, np.nan, 3, FREE, conditions=conditions)
         assert trade["pnl"] == trade["funding"] == pytest.approx(-side * 200 * 0.003)
+
+
+def test_a_stamp_between_two_bars_is_for_who_holds_until_the_next_opens() -> None:
+    """Hours, and after the third a halt with a stamp in it, and a stamp after the last. A time exit at the third's
+    close paid neither; who still holds pays at the price at which trading resumes; nobody pays the last.
+    """
+    flat = np.full(6, 200.0)
+    bars = simple_bars(flat, flat, flat, flat)
+    bars = replace(
+        bars, ts=bars.ts + np.where(np.arange(6) > 2, 3 * HOUR, 0), open=np.where(np.arange(6) == 3, 210, flat)
+    )
+    bars = replace(bars, high=np.maximum(bars.high, bars.open))
+    stamps = Funding(np.array([4 * HOUR + 1, bars.ts[-1] + HOUR, bars.ts[-1] + 9 * HOUR]), np.array([0.01, 0.2, 0.4]))
+    for horizon, paid in ((2, 0.0), (3, 2.1), (9, 2.1)):
+        conditions = Conditions(funding=stamps)
+        (trade,) = replay_levels(bars, LONG, 50.0, np.nan, np.nan, horizon, FREE, conditions=conditions)
+        assert trade["funding"] == pytest.approx(-paid)
+        assert trade["horizon_pnl"] == pytest.approx(-paid)
 
 
 @pytest.mark.parametrize(("refused", "reason", "index"), [([1], "stop", 2), ([1, 2], "emergency", 2), ([2], "stop", 1)])
@@ -122,9 +177,14 @@ def test_sigma_may_be_unknown_until_the_first_fill() -> None:
         (lambda: Funding(np.array([1]), np.array([np.nan])), "funding.rate: must be finite"),
         (lambda: run(ladder=(Rung(1, 0.7), Rung(2, 0.7))), "ladder.fraction: must sum to at most 1"),
         (lambda: run(ladder=(Rung(2, 0.2), Rung(1, 0.2))), "ladder.target: must ascend"),
-        (lambda: run(ladder=(Rung(1, 0.5, 3.0),)), "ladder.stop_r: must leave the stop on the losing side"),
+        (lambda: run(ladder=(Rung(1, 0.5, np.inf),)), "ladder.stop_r: must be a number in"),
         (lambda: run(impact=Impact(1.0, 1.0, 0.01, 0.0)), "impact.volume: must be above 0"),
         (lambda: run(impact=Impact(1.0, 1.0, np.ones(3), 1.0)), "impact.sigma: must be one number, or one per bar"),
+        (lambda: run(stop=-1.0), "stop_distance: must be at least 0"),
+        (lambda: run(target=-1.0), "target_distance: must be at least 0"),
+        (lambda: run(trail=-1.0), "trail_distance: must be at least 0"),
+        (lambda: run(stop=np.nan, trail=1.0), "trail_distance: must have a stop to start from"),
+        (lambda: run(horizon=0), "horizon: must be a whole number in"),
         (lambda: run("detail"), "detail: goes with the mode detail"),
         (lambda: run("optimistic"), "mode: must be one of pessimistic, adaptive, detail"),
     ],
@@ -134,6 +194,6 @@ def test_conditions_that_cannot_be_are_refused(make, rule) -> None:
         make()
 
 
-def run(mode="pessimistic", **conditions):
+def run(mode="pessimistic", stop=2.0, target=2.0, trail=np.nan, horizon=3, **conditions):
     bars = simple_bars(*[np.full(5, 100.0)] * 4)
-    return replay_levels(bars, LONG, 2.0, 2.0, np.nan, 3, FREE, mode, Conditions(**conditions))
+    return replay_levels(bars, LONG, stop, target, trail, horizon, FREE, mode, Conditions(**conditions))

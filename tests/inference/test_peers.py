@@ -12,12 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks.minute_bars import breakouts
 from inference.replay import Bars, Conditions, Costs, Entries, replay_levels
 
 ROOT = Path(__file__).parents[2]
 BTC = ROOT.parent / "shared" / "data" / "spot_1m" / "BTCUSDT.parquet"
 PEERS = ROOT / "build" / "peers"
-FREE, LOOKBACK, ROWS = Costs(), 20, 100_000
+FREE, ROWS = Costs(), 100_000
 PRICES = ("open", "high", "low", "close")
 
 pytestmark = [
@@ -32,16 +33,6 @@ def minute_bars(tick: float, rows: int = ROWS) -> Bars:
     frame = pl.read_parquet(BTC, n_rows=rows)
     ticks = [np.round(frame[name].to_numpy() / tick) for name in PRICES]
     return Bars("BTCUSDT", frame["ts"].dt.epoch("us").to_numpy(), *ticks, np.ones(len(frame)))
-
-
-def breakouts(bars: Bars) -> Entries:
-    """Closes beyond the high or low of the bars before."""
-    high = np.lib.stride_tricks.sliding_window_view(bars.high, LOOKBACK).max(1)[:-1]
-    low = np.lib.stride_tricks.sliding_window_view(bars.low, LOOKBACK).min(1)[:-1]
-    close = bars.close[LOOKBACK:]
-    side = np.where(close > high, 1, np.where(close < low, -1, 0))
-    index = np.flatnonzero(side[:-1]) + LOOKBACK
-    return Entries(index, side[index - LOOKBACK].astype(np.int8))
 
 
 def one_at_a_time(bars: Bars, entries: Entries, distances: tuple[np.ndarray, ...]) -> Entries:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference_portfolio as reference
-from inference.portfolio import Book, Limits, replay_portfolio
+from inference.portfolio import SHORT_OF, Book, Limits, replay_portfolio
 from inference.replay import Bars, Conditions, Costs, Entries, ledger_levels
 from inference.venue import Funding, Rung
 
@@ -40,7 +40,8 @@ def drawn_books(seed: int, symbols: int, mixed: bool = False):
         stop = rng.uniform(1.0, 4.0, N)
         costs = replace(COSTS, taker_fee=0.0004 * (symbol + 1))
         ledger = ledger_levels(bars, entries, stop, 2 * stop, 1.5 * stop, 10, costs, conditions=conditions)
-        books.append(Book(bars, ledger, costs, lot=[0.0, 0.5, 7.0][symbol % 3]))
+        leverage = float(rng.choice([0.0, 1.0, 3.0, 25.0]))
+        books.append(Book(bars, ledger, costs, [0.0, 0.5, 7.0][symbol % 3], leverage))
     return books
 
 
@@ -57,9 +58,11 @@ def test_sizes_and_the_path_equal_the_reference(seed, symbols, min_share, mixed)
     decided, path = reference.replay(books, 1e5, (0.015, 0.04, min_share))
     rows = ours.sizes[["symbol", "entry"]].tolist()
     assert sorted(rows) == sorted(decided)
-    theirs = np.array([decided[row] for row in rows])
+    theirs = np.array([decided[row][:3] for row in rows])
+    assert [SHORT_OF[code] for code in ours.sizes["short_of"]] == [decided[row][3] for row in rows]
     np.testing.assert_allclose(ours.sizes["quantity"], theirs[:, 0], rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(ours.sizes["wanted"], theirs[:, 1], rtol=1e-9)
+    np.testing.assert_allclose(ours.sizes["margin"], theirs[:, 2], rtol=1e-9)
     found = np.array(ours.path[["ts", "equity", "open_risk", "positions"]].tolist())
     np.testing.assert_allclose(found, np.array(path), rtol=1e-9, atol=1e-6)
 
@@ -100,6 +103,45 @@ def test_held_risk_shrinks_the_third_entry_and_a_trailed_stop_frees_it() -> None
     assert out.sizes["wanted"].tolist() == pytest.approx([20, 20, 20, 20, 22])
     assert out.path["equity"].tolist() == pytest.approx([1e4, 1e4, 1e4, 11e3, 11e3, 11e3])
     assert out.path["open_risk"].tolist() == pytest.approx([0, 500, 500, 0, 220, 0])  # closed with the data
+
+
+@pytest.mark.parametrize(
+    ("leverage", "quantities", "margins", "short"),
+    [
+        (0.0, [200 / 3, 100 / 3, 0], [20 / 3, 10, 10], ["nothing", "margin", "margin"]),
+        (2.0, [200 / 3, 200 / 3, 500 / 9], [10 / 3, 20 / 3, 10], ["nothing", "nothing", "margin"]),
+        (10.0, [200 / 3, 200 / 3, 700 / 9], [2 / 3, 4 / 3, 34 / 15], ["nothing", "nothing", "open risk"]),
+    ],
+)
+def test_what_a_position_ties_up_is_not_there_for_the_next(leverage, quantities, margins, short) -> None:
+    """Stops of 3 on a price of 100, and 2 % of 10,000 at risk: positions of 6,667. By the third entry, at 120, the
+    first two have made 20 a unit: it counts as equity, and so for risk, but it pays for nothing.
+    """
+    bars = flat_bars([100.0, 100, 120, 120, 120, 120])
+    ledger = ledger_levels(bars, Entries(np.array([0, 0, 2]), np.ones(3, np.int8)), 3.0, np.nan, np.nan, 5, Costs())
+    out = replay_portfolio([Book(bars, ledger, leverage=leverage)], 1e4)
+    assert out.sizes["quantity"].tolist() == pytest.approx(quantities)
+    assert (out.sizes["margin"] / 1e3).tolist() == pytest.approx(margins)
+    assert [SHORT_OF[code] for code in out.sizes["short_of"]] == short
+
+
+def test_margin_is_free_again_once_a_part_has_left() -> None:
+    """Half of a position of 10,000 leaves at a target, at the open of 103, with 150 of profit: 5,150 can be spent."""
+    prices = [100.0, 100, 103, 102, 102, 102]
+    bars = flat_bars(prices)
+    conditions = Conditions(ladder=(Rung(1.0, 0.5),))
+    entries = Entries(np.array([0, 2]), np.ones(2, np.int8))
+    ledger = ledger_levels(bars, entries, 2.0, 2.0, np.nan, 5, Costs(), conditions=conditions)
+    out = replay_portfolio([Book(bars, ledger)], 1e4)
+    assert out.sizes["quantity"].tolist() == pytest.approx([100, 5150 / 102])
+    assert SHORT_OF[out.sizes["short_of"][1]] == "margin"
+
+
+def test_a_leverage_below_one_is_refused() -> None:
+    bars = flat_bars([100.0, 100, 100])
+    ledger = ledger_levels(bars, Entries(np.array([0]), np.ones(1, np.int8)), 1.0, np.nan, np.nan, 2, Costs())
+    with pytest.raises(ValueError, match=r"book\.leverage: must be a number in"):
+        Book(bars, ledger, leverage=0.5)
 
 
 def test_a_daily_bar_tells_nobody_before_its_close_what_happened_inside_it() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import handmade_export as handmade
 from inference import Engine, Kind
+from inference.policy import RiskPolicy
 from inference.replay import EVENT_NAMES, Bars, Conditions, Costs, Entries, Ledger, ledger_engine
 from inference.venue import Rung
 
@@ -17,6 +18,7 @@ N = 220
 SIGNALS = np.arange(80, N - 12, 3)  # all features are known
 ENTRIES = Entries(SIGNALS, np.where(SIGNALS % 2, 1, -1).astype(np.int8))
 LADDER = (Rung(0.2, 0.4), Rung(0.5, 0.4))
+TICK = RiskPolicy().tick
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_rungs_stand_on_the_way_to_the_target_that_the_engine_holds(engine: Engi
             stop = in_force(ledger, entry, Kind.MOVE_STOP, bar)
             goal = in_force(ledger, entry, Kind.MOVE_TARGET, bar)
             bad, good = (market.low, market.high) if side > 0 else (market.high, market.low)
-            levels = [fill + each.target * (goal - fill) for each in LADDER]
+            levels = [fill + np.round(each.target * (goal - fill) / TICK) * TICK for each in LADDER]
             while rung < len(LADDER) and side * (market.open[bar] - levels[rung]) > 0:  # opens beyond it
                 left.append((bar, market.open[bar]))
                 rung += 1

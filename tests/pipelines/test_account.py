@@ -68,6 +68,10 @@ def test_the_account_is_the_trade_list_at_its_sizes_to_the_cent(ladder: tuple[Ru
         assert row["entries"] == mine.height
         assert row["refused"] == (sizes["quantity"] == 0).sum()
         assert row["shrunk"] == (sizes["quantity"] < sizes["wanted"] * (1 - 1e-9)).sum() - row["refused"]
+        assert row["short_of_margin"] == (sizes["short_of"] == "margin").sum()
+        assert (sizes["short_of"] == "nothing").to_list() == (sizes["quantity"] == sizes["wanted"]).to_list()
+        taken = sizes.filter(pl.col("quantity") > 0)
+        assert row["margin"] == pytest.approx((taken["margin"] / taken["equity"]).max())
         assert row["shrunk"] < row["entries"] - row["refused"]  # a whole number of lots is not less than wanted
         sizes = sizes.filter(pl.col("quantity") > 0)
         assert (sizes["open_risk"] <= 0.05 * sizes["equity"] * (1 + 1e-9)).all()
@@ -86,7 +90,8 @@ def test_files_and_report_say_the_same(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "portfolio_trades.parquet").equals(account.sizes)
     page = render(account, plot)
     for row in account.summary.iter_rows(named=True):
-        assert f"<td>{row['entries']}</td><td>{row['shrunk']}</td><td>{row['refused']}</td>" in page
+        counts = (row[name] for name in ("entries", "shrunk", "refused", "short_of_margin"))
+        assert "".join(f"<td>{count}</td>" for count in counts) in page
     assert "2 % of it at the stop" in page
     assert "would pass 5 %" in page
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handmade_examination import BARS, MARKETS, make_product
-from inference.replay import Bars, Conditions, Entries, ledger_levels
+from inference.replay import EVENT_NAMES, Bars, Conditions, Entries, Trades, ledger_levels, ledger_parabolic
 from inference.venue import Funding, Impact, Margin, Rung
 from pipelines.baselines import Market, Parabolic, Static, trades_of
 from pipelines.exit_fills import last_fills
@@ -22,7 +22,7 @@ from pipelines.replays import POLICIES, replay_all
 from pipelines.sources.tables import SERIES
 from pipelines.terms import Terms, finer_bars, terms_of
 from pipelines.venue import VenueParams
-from venue_cases import COSTS, FREE, LADDERS, detail_bars, drawn_conditions, every_entry
+from venue_cases import COSTS, FREE, LADDERS, detail_bars, drawn_conditions, every_entry, printed
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = section("evaluate.venue", VenueParams, ROOT / "params.yaml")
@@ -119,11 +119,6 @@ def test_funding_is_the_named_series_of_the_symbol_or_of_all() -> None:
         found = terms_of(params, bars, stamps, 1e4)["X"].conditions.funding
         assert found is not None
         assert (found.ts.tolist(), found.rate.tolist()) == ([3_000_000, 8_000_000], [0.2, 0.1])  # on the second
-    end = int(some_bars().ts[-1])
-    late = series("funding", {3: 0.2, end + 59_000_000: 0.3, end + 60_000_000: 0.4})
-    found = terms_of(params, bars, late, 1e4)["X"].conditions.funding
-    assert found is not None
-    assert found.rate.tolist() == [0.2, 0.3]  # nobody holds across what follows the last bar
     with pytest.raises(ValueError, match=r"funding of X must be a series of its own, was 'funding'"):
         terms_of(params, bars, series("funding", {8: 0.1}, "Y"), 1e4)
 
@@ -141,6 +136,28 @@ def test_finer_bars_come_from_a_folder_of_files(kind: str, tmp_path: Path) -> No
         finer_bars(tmp_path, "Y")
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_trades_stand_for_finer_bars(kind: str, tmp_path: Path) -> None:
+    """Several of one moment stay in the file's order; another market's are refused as bars are."""
+    parts, bars = detail_bars(np.random.default_rng(1), False, 0.0)
+    prints = printed(parts)
+    ts = pl.Series(prints.ts).cast(pl.Datetime("us", "UTC"))
+    frame = pl.DataFrame({"ts": ts, "price": prints.price, "quantity": prints.quantity})
+    params = replace(SHIPPED, detail=str(tmp_path))
+    getattr(frame, f"write_{kind}")(tmp_path / f"X.{kind}")
+    found = terms_of(params, {"X": bars}, NO_SERIES, 1e4)["X"].detail
+    assert isinstance(found, Trades)
+    assert found.ts.tolist() == prints.ts.tolist()
+    np.testing.assert_allclose(found.price, prints.price, rtol=1e-15)
+    np.testing.assert_allclose(found.quantity, prints.quantity, rtol=1e-15)
+    getattr(frame.with_columns(pl.col("price") * 1.01), f"write_{kind}")(tmp_path / f"X.{kind}")
+    with pytest.raises(ValueError, match=r"finer bars \(or trades\) of X must lie inside its bars"):
+        terms_of(params, {"X": bars}, NO_SERIES, 1e4)
+    getattr(frame.drop("quantity"), f"write_{kind}")(tmp_path / f"X.{kind}")
+    with pytest.raises(ValueError, match=r"X.* must have ts, price, quantity, was without \['quantity'\]"):
+        finer_bars(tmp_path, "X")
+
+
 def test_finer_bars_of_another_market_are_refused(tmp_path: Path) -> None:
     parts, bars = detail_bars(np.random.default_rng(1), False, 0.0)
     params = replace(SHIPPED, detail=str(tmp_path))
@@ -153,7 +170,7 @@ def test_finer_bars_of_another_market_are_refused(tmp_path: Path) -> None:
     for change in (pl.col("high") * 1.001, pl.col("high").shift(1)):  # another venue; another time zone
         high = pl.max_horizontal(change, "open", "close", "low")
         frame.with_columns(high=high.fill_null(pl.col("high"))).write_parquet(tmp_path / "X.parquet")
-        with pytest.raises(ValueError, match=r"evaluate.venue.detail: finer bars of X must lie inside its bars"):
+        with pytest.raises(ValueError, match=r"finer bars \(or trades\) of X must lie inside its bars"):
             terms_of(params, {"X": bars}, NO_SERIES, 1e4)
 
 
@@ -251,3 +268,28 @@ def test_levels_of_static_exits_are_on_ticks() -> None:
     trades = trades_of(Static("atr", 1.0, 1.5), market, 5, "pessimistic")
     assert trades["stop_distance"].to_numpy() == pytest.approx(1.2)
     assert trades["target_r"].to_numpy() == pytest.approx(1.9 / 1.2)
+
+
+def test_levels_inside_a_trade_are_on_ticks_too() -> None:
+    """Rungs, the stops that come with them, and the parabolic stop, which is never nearer than Wilder's."""
+    n, tick = 300, 0.5
+    rng = np.random.default_rng(5)
+    close = np.round(2 * (200 + np.cumsum(rng.normal(0, 2, n)))) / 2
+    opening = np.append(close[0], close[:-1])
+    high, low = np.maximum(opening, close) + 1, np.minimum(opening, close) - 1
+    bars = Bars("X", np.arange(n, dtype=np.int64), opening, high, low, close, np.ones(n))
+    entries = Entries(np.arange(n - 20), rng.choice(np.array([-1, 1], np.int8), n - 20))
+    conditions = Conditions(ladder=(Rung(0.3, 0.4, 0.37), Rung(1.0, 0.6)), tick=tick)
+    ledger = ledger_levels(bars, entries, 4.2, 9.7, np.nan, 15, FREE, conditions=conditions)
+    assert {1.0, 2.0} <= set(ledger.trades["legs"])
+    (sar,) = ledger_parabolic(bars, entries, 1.0, [[4.2, 0.03]], 15, FREE, conditions=Conditions(tick=tick))
+    (free,) = ledger_parabolic(bars, entries, 1.0, [[4.0, 0.03]], 15, FREE)
+    for each in (ledger, sar):
+        moved = each.events[each.events["kind"] != EVENT_NAMES.index("funding")]
+        assert (moved["kind"] == EVENT_NAMES.index("stop_moved")).sum() > len(each.trades)
+        steps = moved["price"] / tick
+        assert np.abs(steps - np.round(steps)).max() < 1e-9
+    both = np.flatnonzero(sar.trades["exit_index"] == free.trades["exit_index"])
+    side, placed, exact = (sar.trades["side"][both], *(x.trades["stop_at_exit"][both] for x in (sar, free)))
+    assert (side * (placed - exact) <= 1e-9).all()
+    assert (side * (placed - exact) > -tick - 1e-9).all()

@@ -43,6 +43,7 @@ inline std::vector<float> copy(Floats values) { return {values.data(), values.da
 struct Bars {
     Times ts;
     Doubles open, high, low, close, volume;
+    bool prints = false;  // trades, as bars of one price
 
     Bars(Times ts_, Doubles open_, Doubles high_, Doubles low_, Doubles close_, Doubles volume_)
         : ts(ts_), open(open_), high(high_), low(low_), close(close_), volume(volume_) {
@@ -51,6 +52,14 @@ struct Bars {
                 throw BarError(message("bars", "must have columns of one length (" + std::to_string(size()) + ")",
                                        std::to_string(each->shape(0)), "pass columns of the same table"));
         check_bars(view(), size());
+    }
+    Bars(Times ts_, Doubles price, Doubles quantity)
+        : ts(ts_), open(price), high(price), low(price), close(price), volume(quantity), prints(true) {
+        for (const Doubles* each : {&price, &quantity})
+            if (each->shape(0) != size())
+                throw BarError(message("trades", "must have columns of one length (" + std::to_string(size()) + ")",
+                                       std::to_string(each->shape(0)), "pass columns of the same table"));
+        check_trades(view(), size());
     }
     std::size_t size() const { return ts.shape(0); }
     std::int64_t count() const { return static_cast<std::int64_t>(size()); }

@@ -107,6 +107,7 @@ void bind_graph(nb::module_& m) {
     nb::class_<Bars>(m, "Bars")
         .def(nb::init<Times, Doubles, Doubles, Doubles, Doubles, Doubles>(), "ts"_a, "open"_a, "high"_a, "low"_a,
              "close"_a, "volume"_a)
+        .def(nb::init<Times, Doubles, Doubles>(), "ts"_a, "price"_a, "quantity"_a)
         .def("__len__", &Bars::size);
     nb::class_<Graph>(m, "Graph", nb::type_slots(live))
         .def(nb::init<const GraphSpec&, const std::string&>(), "spec"_a, "symbol"_a)

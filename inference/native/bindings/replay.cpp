@@ -26,7 +26,7 @@ struct VenueTerms {
     Bytes rejected;
     Costs costs;
     Margin margin;
-    double coefficient, notional;
+    double coefficient, notional, tick;
     int mode;
     bool touch, single, reenter, record;
 
@@ -37,11 +37,13 @@ struct VenueTerms {
                     margin,
                     detail.view(),
                     detail.count(),
+                    detail.prints,
                     funding_ts.data(),
                     funding_rate.data(),
                     static_cast<std::int64_t>(funding_ts.shape(0)),
                     rejected.shape(0) ? rejected.data() : nullptr,
                     {},
+                    tick,
                     touch,
                     single,
                     reenter,
@@ -67,7 +69,7 @@ void bind_replay(nb::module_& m) {
             "__init__",
             [](VenueTerms* self, const Costs& costs, int mode, const Bars& detail, std::tuple<double, double> impact,
                Doubles sigma, Doubles volume, std::tuple<double, double, double> margin, Times funding_ts,
-               Doubles funding_rate, Bytes rejected, Doubles ladder, bool touch, bool single, bool reenter,
+               Doubles funding_rate, Bytes rejected, Doubles ladder, double tick, bool touch, bool single, bool reenter,
                bool record) {
                 new (self) VenueTerms{detail,
                                       sigma,
@@ -80,6 +82,7 @@ void bind_replay(nb::module_& m) {
                                       {std::get<0>(margin), std::get<1>(margin), std::get<2>(margin)},
                                       std::get<0>(impact),
                                       std::get<1>(impact),
+                                      tick,
                                       mode,
                                       touch,
                                       single,
@@ -87,7 +90,7 @@ void bind_replay(nb::module_& m) {
                                       record};
             },
             "costs"_a, "mode"_a, "detail"_a, "impact"_a, "sigma"_a, "volume"_a, "margin"_a, "funding_ts"_a,
-            "funding_rate"_a, "rejected"_a, "ladder"_a, "touch"_a, "single"_a, "reenter"_a, "record"_a);
+            "funding_rate"_a, "rejected"_a, "ladder"_a, "tick"_a, "touch"_a, "single"_a, "reenter"_a, "record"_a);
     m.def(
         "replay_tables",
         [](const Bars& bars, Times index, Sides side, Doubles stop, Doubles target, Doubles trail, Doubles multiples,

@@ -40,11 +40,12 @@ void bind_tables(nb::module_& m) {
         "bid_price"_a, "bid_quantity"_a, "ask_price"_a, "ask_quantity"_a, "ranges_bp"_a);
     m.def(
         "replay_portfolio",
-        [](const std::vector<std::tuple<Bars, Bytes, Bytes, Costs, double>>& columns, double equity,
+        [](const std::vector<std::tuple<Bars, Bytes, Bytes, Costs, double, double>>& columns, double equity,
            std::tuple<double, double, double> limits) {
             std::vector<Book> books;
-            for (const auto& [bars, trades, events, costs, lot] : columns)
-                books.push_back({costs, lot, bars.view(), bars.count(), reinterpret_cast<const Trade*>(trades.data()),
+            for (const auto& [bars, trades, events, costs, lot, leverage] : columns)
+                books.push_back({costs, lot, leverage, bars.view(), bars.count(),
+                                 reinterpret_cast<const Trade*>(trades.data()),
                                  static_cast<std::int64_t>(trades.shape(0) / sizeof(Trade)),
                                  reinterpret_cast<const Event*>(events.data()),
                                  static_cast<std::int64_t>(events.shape(0) / sizeof(Event))});
