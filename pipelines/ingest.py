@@ -1,15 +1,18 @@
 """Stage ingest: the chosen sources' tables into data/, as they are; the check stage judges them.
 
-Sources are read part by part, so that memory holds one part. data/ingest.jsonl is the manifest: which part, of which
-fingerprint, wrote which files. A part that has not changed is not read again; a killed run goes on where it was.
+Sources are read part by part, and these batch by batch, so that memory holds one batch. data/ingest.jsonl is the
+manifest: which part, of which fingerprint, wrote which files. A part that has not changed is not read again; a killed
+run goes on where it was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +21,15 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_text
 from pipelines.params import section
-from pipelines.partitions import read_bars, symbol_folder, symbols_in, write_part
+from pipelines.partitions import PartWriter, read_bars, symbol_folder, symbols_in
 from pipelines.sources import SCHEMAS, IngestParams, Part, check_columns, parts_of
 
 __all__ = ["IngestParams", "ingest", "main"]
 
 MANIFEST = "ingest.jsonl"
+ASIDE = ".ingest.part"
+# Of one file at most; 500,000 trades take some 30 MiB.
+BATCH_ROWS = 500_000
 CODE = Path(__file__).parent
 
 
@@ -129,15 +135,39 @@ def _digest(path: Path) -> str:
 
 
 def _take(part: Part, stamp: str, params: IngestParams, folder: Path) -> Done:
+    """Written aside first: what fails in its middle leaves the tables as they were."""
+    aside = folder / ASIDE
+    shutil.rmtree(aside, ignore_errors=True)
     files: dict[str, tuple[int, str]] = {}
-    for name, frame in part.read().items():
-        check_columns(name, frame, part.key)
-        if params.symbols:
-            # A row without a symbol stays, for the check to judge.
-            frame = frame.filter(pl.col("symbol").is_in([*params.symbols, "*"]) | pl.col("symbol").is_null())
-        for place, rows in write_part(frame, folder / name, part.key).items():
-            files[str(Path(name) / place)] = rows, _digest(folder / name / place)
+    writers: dict[str, PartWriter] = {}
+    try:
+        for name, frame in _batches(part):
+            check_columns(name, frame, part.key)
+            if params.symbols:
+                # A row without a symbol stays, for the check to judge.
+                frame = frame.filter(pl.col("symbol").is_in([*params.symbols, "*"]) | pl.col("symbol").is_null())
+            writer = writers.setdefault(name, PartWriter(aside / name, part.key))
+            for place, rows in writer.write(frame).items():
+                files[str(Path(name) / place)] = rows, _digest(aside / name / place)
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(aside / file, folder / file)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return Done(part.key, stamp, files)
+
+
+def _batches(part: Part) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The part's rows table by table, as many at once as memory should hold, few files rather than many."""
+    waiting: dict[str, list[pl.DataFrame]] = {}
+    for batch in part.read():
+        for name, frame in batch.items():
+            frames = waiting.setdefault(name, [])
+            frames.append(frame)
+            if sum(each.height for each in frames) >= BATCH_ROWS:
+                yield name, pl.concat(waiting.pop(name))
+    for name, frames in waiting.items():
+        yield name, pl.concat(frames)
 
 
 def _complete(current: list[Done], params: IngestParams) -> None:

@@ -167,5 +167,5 @@ def _table(rows: list[Row], symbol: str, kind: str, params: CcxtParams) -> pl.Da
     return named.select(*schema).cast(pl.Schema(schema))
 
 
-def _read(path: Path, kind: str) -> dict[str, pl.DataFrame]:
-    return {TABLES[kind][0]: pl.read_parquet(path)}
+def _read(path: Path, kind: str) -> Iterator[dict[str, pl.DataFrame]]:
+    yield {TABLES[kind][0]: pl.read_parquet(path)}

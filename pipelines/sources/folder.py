@@ -64,7 +64,7 @@ def read_folder(params: FolderParams, symbols: tuple[str, ...]) -> Iterator[Part
             yield Part(f"folder-{path.name}", stamp, symbol, partial(_bars, path, params))
 
 
-def _bars(path: Path, params: FolderParams) -> dict[str, pl.DataFrame]:
+def _bars(path: Path, params: FolderParams) -> Iterator[dict[str, pl.DataFrame]]:
     frame, names = read_file(path), params.columns
     wanted = {column: getattr(names, column) for column in {**BARS, **OPTIONAL}}
     wanted = {column: name for column, name in wanted.items() if name or column not in OPTIONAL}
@@ -91,4 +91,4 @@ def _bars(path: Path, params: FolderParams) -> dict[str, pl.DataFrame]:
         if length is None:
             raise ValueError(f"{path}: must hold two bars, so that their length shows, was {bars.height}; add some")
         bars = bars.with_columns(pl.col("ts") - length)
-    return {"bars": bars}
+    yield {"bars": bars}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,16 +64,17 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a source reads at once: one file, or one symbol's files of a month.
+    """What a source reads in one go: one file, or one symbol's files of a month.
 
     key: unique among all sources' parts, names its files. fingerprint: changes whenever `read` would give something
-    else. symbol: the one symbol in it, None where only reading tells. read: table name → rows, in the source's order.
+    else. symbol: the one symbol in it, None where only reading tells. read: batches that fit into memory, each table
+    name → rows, in the source's order.
     """
 
     key: str
     fingerprint: str
     symbol: str | None
-    read: Callable[[], Mapping[str, pl.DataFrame]]
+    read: Callable[[], Iterable[Mapping[str, pl.DataFrame]]]
 
 
 def fingerprint(params: object, *files: Path) -> str:

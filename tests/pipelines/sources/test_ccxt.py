@@ -10,6 +10,7 @@ import ccxt
 import polars as pl
 import pytest
 
+from part_reading import whole
 from pipelines.sources.ccxt import CcxtParams, read_ccxt
 from pipelines.sources.ccxt_live import live_bars
 from pipelines.sources.tables import BARS, SERIES, TRADES
@@ -77,7 +78,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
 
 def read(tmp_path: Path, table: str, **changes: object) -> pl.DataFrame:
     parts = read_ccxt(replace(PARAMS, path=str(tmp_path), **changes), ("BTC/USDT",))  # type: ignore[arg-type]
-    return pl.concat(part.read()[table] for part in parts)
+    return pl.concat(whole(part)[table] for part in parts)
 
 
 def test_bars_of_all_pages_without_the_running_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from part_reading import whole
 from pipelines.sources.folder import ColumnNames, FolderParams, read_folder
 
 COLUMNS = ColumnNames("", "time", "o", "h", "l", "c", "v", "", "")
@@ -12,7 +13,7 @@ COLUMNS = ColumnNames("", "time", "o", "h", "l", "c", "v", "", "")
 
 def bars(path: Path, columns: ColumnNames = COLUMNS, zone: str = "UTC", stamp: str = "open") -> pl.DataFrame:
     params = FolderParams(str(path), columns, zone, stamp)  # type: ignore[arg-type]
-    return pl.concat([part.read()["bars"] for part in read_folder(params, ())])
+    return pl.concat([whole(part)["bars"] for part in read_folder(params, ())])
 
 
 @pytest.mark.parametrize(
