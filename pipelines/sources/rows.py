@@ -93,7 +93,7 @@ def parse(
             frame = pl.read_csv(data, has_header=False, schema=schema)
             if frame[names[-1]].null_count():
                 fault = _fault(data, schema, place, number)  # a line that broke off has no last field
-        except pl.exceptions.ComputeError as error:
+        except pl.exceptions.PolarsError as error:
             fault = _fault(data, schema, place, number) or f"{place}: {error}; fetch it again"
         if fault:
             raise ValueError(fault)
