@@ -22,7 +22,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from pipelines.atomic import write_text
 from pipelines.params import section
 from pipelines.partitions import PartWriter, read_bars, symbol_folder, symbols_in
-from pipelines.sources import SCHEMAS, IngestParams, Part, check_columns, parts_of
+from pipelines.sources import SCHEMAS, IngestParams, Part, check_columns, refuse_overlaps
 
 __all__ = ["IngestParams", "ingest", "main"]
 
@@ -51,14 +51,15 @@ class Done:
 def ingest(params: IngestParams, folder: Path = Path("data")) -> list[str]:
     """Bring the tables under `folder` up to date with the sources; returns the keys of the parts that were read.
 
-    Raises ValueError where a source cannot be read, or a wanted symbol is in none of them; parts that are done stay.
+    Raises ValueError where a source cannot be read, where two bring the same, and where a wanted symbol is in none of
+    them; parts that are done stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = _known(folder)
     code = _code()
-    found = tqdm(
-        parts_of(params), desc="sources", unit="part", disable=None
-    )  # their files are hashed, which takes time
+    every = (part for section in params.chosen() for part in section.parts())
+    # Their files are hashed, which takes time.
+    found = tqdm(every, desc="sources", unit="part", disable=None)
     parts = _unique(part for part in found if _wanted(part, params))
     read = []
     with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
@@ -70,9 +71,10 @@ def ingest(params: IngestParams, folder: Path = Path("data")) -> list[str]:
                 manifest.write(known[part.key].line())
                 manifest.flush()
                 read.append(part.key)
-    wanted = {part.key for part in parts}
-    current = sorted((done for done in known.values() if done.key in wanted), key=lambda done: done.key)
+    sections = {part.key: part.section for part in parts}
+    current = sorted((done for done in known.values() if done.key in sections), key=lambda done: done.key)
     _complete(current, params)
+    refuse_overlaps(folder, {file: sections[done.key] for done in current for file in done.files})
     _sweep(folder, {file for done in current for file in done.files})
     write_text("".join(done.line() for done in current), folder / MANIFEST)
     return read

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -68,13 +69,18 @@ class Part:
 
     key: unique among all sources' parts, names its files. fingerprint: changes whenever `read` would give something
     else. symbol: the one symbol in it, None where only reading tells. read: batches that fit into memory, each table
-    name → rows, in the source's order.
+    name → rows, in the source's order. section: of the parameters that it comes from.
     """
 
     key: str
     fingerprint: str
     symbol: str | None
     read: Callable[[], Iterable[Mapping[str, pl.DataFrame]]]
+    section: str = ""
+
+
+Reader = Callable[[Any, tuple[str, ...]], Iterable[Part]]
+"""A source: from the section of its own name and the wanted symbols (none = all it has) to its parts."""
 
 
 def fingerprint(params: object, *files: Path) -> str:

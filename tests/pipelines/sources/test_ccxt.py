@@ -11,10 +11,15 @@ import polars as pl
 import pytest
 
 from part_reading import whole
+from pipelines.ingest import ingest
+from pipelines.params import section
+from pipelines.partitions import read_series, symbols_in
+from pipelines.sources import IngestParams
 from pipelines.sources.ccxt import CcxtParams, read_ccxt
 from pipelines.sources.ccxt_live import live_bars
 from pipelines.sources.tables import BARS, SERIES, TRADES
 
+ROOT = Path(__file__).parents[3]
 HOUR = 3_600_000
 START = dt.datetime(2023, 1, 30, tzinfo=dt.UTC)
 BEGIN = int(START.timestamp() * 1000)
@@ -27,6 +32,7 @@ class Fake(ccxt.Exchange):
     """Hourly bars from BEGIN with a hole, the running one among them; trades, several of one time; funding."""
 
     calls: ClassVar[list[tuple]] = []
+    symbols: ClassVar[set[str]] = set()
     failures: ClassVar[list[Exception]] = []
     now = NOW
     hole = HOLE
@@ -65,6 +71,7 @@ class Fake(ccxt.Exchange):
         return self.answer("trades", since, limit, rows, lambda row: row["timestamp"])
 
     def fetch_funding_rate_history(self, symbol=None, since=None, limit=None, params=None) -> list:
+        self.symbols.add(symbol)
         rows = [{"timestamp": BEGIN + i * 8 * HOUR, "fundingRate": i / 1e4} for i in range(12)]
         return self.answer("funding", since, limit, rows, lambda row: row["timestamp"])
 
@@ -72,7 +79,7 @@ class Fake(ccxt.Exchange):
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
     monkeypatch.setattr(ccxt, "fake", Fake, raising=False)
-    Fake.calls, Fake.failures, Fake.now = [], [], NOW
+    Fake.calls, Fake.symbols, Fake.failures, Fake.now = [], set(), [], NOW
     return Fake
 
 
@@ -114,6 +121,25 @@ def test_funding(tmp_path: Path) -> None:
     assert dict(series.schema) == SERIES
     assert series["value"].to_list() == [i / 1e4 for i in range(12)]
     assert series["name"].unique().to_list() == ["funding"]
+
+
+def test_funding_meets_bars_of_another_source_in_one_symbol(tmp_path: Path, fake: type[Fake]) -> None:
+    """The exchange is asked by its own name of the symbol, for what the section wants alone."""
+    shipped = section("ingest", IngestParams, ROOT / "params.yaml")
+    perp = {"source": "ccxt", "kinds": ["funding"], "symbols": ["BTC"], "aliases": {"BTC/USDT:USDT": "BTC"}}
+    asked = replace(PARAMS, path=str(tmp_path / "kept"))
+    columns = replace(shipped.folder.columns, ts="t")
+    (tmp_path / "bars").mkdir()
+    (tmp_path / "bars/BTC.csv").write_text("t,open,high,low,close,volume\n2023-01-30,1,1,1,1,1\n")
+    params = replace(
+        shipped, sources=("arch", "folder", "perp"), symbols=("SPX", "BTC"), sections={"perp": perp}, ccxt=asked,
+        folder=replace(shipped.folder, path=str(tmp_path / "bars"), columns=columns),
+    )  # fmt: skip
+    ingest(params, tmp_path / "data")
+    series = read_series(tmp_path / "data/series").filter(pl.col("name") == "funding")
+    assert series["symbol"].unique().to_list() == ["BTC"]
+    assert symbols_in(tmp_path / "data/bars") == ["BTC", "SPX"]
+    assert fake.symbols == {"BTC/USDT:USDT"}
 
 
 def test_outages_and_rate_limits_are_waited_for(tmp_path: Path, fake: type[Fake]) -> None:
