@@ -225,17 +225,31 @@ def test_an_exchange_with_its_latest_rows_alone_is_refused(tmp_path: Path, monke
 def test_a_symbol_that_was_listed_late(tmp_path: Path) -> None:
     early = {"start": dt.date(2022, 12, 1), "page_rows": 40}
     assert read(tmp_path, "bars", **early)["open"].to_list() == [i for i in range(100) if i not in HOLE]
-    # Of December the exchange has said nothing, of January that it begins on the 30th.
-    assert [path.name[:7] for path in tmp_path.rglob("*-*.parquet") if "running" not in path.name] == ["2023-01"]
 
 
-def test_an_empty_month_is_asked_for_again(
+def test_months_before_a_listing_are_asked_for_once(
+    tmp_path: Path, fake: type[Fake], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of November and December the exchange says nothing, of January that it begins on the 30th."""
+    early = {"start": dt.date(2022, 11, 1), "page_rows": 40}
+    first = read(tmp_path, "bars", **early)
+    assert "fake has no 1h of BTC/USDT in 2022-11 to 2022-12; kept so" in capsys.readouterr().out
+    fake.calls.clear()
+    assert read(tmp_path, "bars", **early).equals(first)
+    assert min(since for _, since in fake.calls) >= int(dt.datetime(2023, 2, 1, tzinfo=dt.UTC).timestamp() * 1000)
+    assert capsys.readouterr().out == ""
+    kept = sorted(path.name[:7] for path in tmp_path.rglob("*.parquet") if "running" not in path.name)
+    assert kept == ["2022-11", "2022-12", "2023-01"]
+
+
+def test_what_was_never_answered_is_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(ccxt, "fake", Latest)
         assert read(tmp_path, "trades", kinds=("trades",)).is_empty()
-        assert "fake has no trades of BTC/USDT in 2023-01; asked again in the next run" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "fake has no trades of BTC/USDT in 2023-01-30 to 2023-02-02; asked again in the next run" in out
     assert read(tmp_path, "trades", kinds=("trades",)).height == 50
 
 
