@@ -286,19 +286,42 @@ def test_a_month_settles_before_it_counts_as_over(tmp_path: Path, fake: type[Fak
 
 
 class Live(Fake):
-    """Sends the updates of its script; an exception in it is raised."""
+    """Sends the updates of its script, each at the time of its last bar; an exception in it is raised, a number is the
+    hour at which nothing has come for long.
+    """
 
     script: ClassVar[list] = []
     page = 1000
+    lag = 0
 
     async def watch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
+        if not self.script:
+            raise IndexError
         step = self.script.pop(0)
         if isinstance(step, Exception):
             raise step
+        if step is None:
+            await asyncio.sleep(3600)
+        if isinstance(step, int | float):
+            Fake.now = BEGIN + int(step * HOUR)
+            await asyncio.sleep(0.01)
+            return await self.watch_ohlcv(symbol)
+        Fake.now = max(row[0] for row in step) + 1000
         return step
 
     async def fetch_ohlcv(self, symbol, timeframe, since, limit) -> list:  # type: ignore[override]
-        return super().fetch_ohlcv(symbol, timeframe, since, min(limit, self.page))
+        rows = super().fetch_ohlcv(symbol, timeframe, since, min(limit, self.page))
+        if not self.lag:
+            return rows
+        Live.lag -= 1
+        return [row for row in rows if row[0] < BEGIN + 3 * HOUR]
+
+
+@pytest.fixture(autouse=True)
+def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made exchange's clock jumps: who waits for it looks again at once."""
+    wait = asyncio.wait
+    monkeypatch.setattr(asyncio, "wait", lambda tasks, timeout: wait(tasks, timeout=min(timeout, 0.001)))
 
 
 def bar(i: int, close: float | None = None) -> list:
@@ -307,7 +330,8 @@ def bar(i: int, close: float | None = None) -> list:
 
 async def collect(script: list) -> list[tuple]:
     exchange, found = Live(), []
-    Live.script = script
+    Live.script = list(script)
+    Fake.now = max(row[0] for row in script[0]) + 500
     try:
         async for each in live_bars(exchange, "X", "1h", 0.001):
             found.append(each)
@@ -330,6 +354,12 @@ def expected(*numbers: int) -> list[tuple]:
         ([[bar(2)], [bar(1)], [bar(3)]], [2]),  # late news of a closed bar
         ([[bar(1)], [bar(3)], [bar(4)]], [1, 2, 3]),  # skipped without an error
         ([[bar(1), bar(2), bar(3)], [bar(4)]], [3]),  # what closed before the call comes with the first update
+        # The stream falls silent: bars come when they have closed for long, and not twice when it speaks again.
+        ([[bar(1, 1.5)], 2.1, 3.1, [bar(3, 3.3)], [bar(3)], [bar(4)], [bar(5)]], [1, 2, 3, 4]),
+        ([[bar(1, 1.5)], 2.002], []),  # it may yet speak
+        ([[bar(1)], 3.002], [1]),  # the second one has ended, not for long
+        ([[bar(1)], 2.1, [bar(4)]], [1, 2, 3]),
+        ([[bar(1)], 2.1, ccxt.NetworkError("gone"), [bar(2, 2.2)], [bar(3)]], [1, 2]),
     ],
 )
 def test_live_bars_come_once_when_closed_and_without_holes(script: list, numbers: list[int]) -> None:
@@ -340,6 +370,31 @@ def test_a_long_outage_is_fetched_page_by_page(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Live, "page", 3)
     script = [[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(29)], [bar(30)]]
     assert asyncio.run(collect(script)) == expected(*range(1, 30))
+
+
+def test_answers_that_lag_behind_the_stream_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = [[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(5)], [bar(6)]]
+    monkeypatch.setattr(Live, "lag", 2)  # so many answers have nothing behind bar 2
+    assert asyncio.run(collect(script)) == expected(1, 2, 3, 4, 5)
+
+
+def test_the_streams_own_bar_stands_in_where_the_exchange_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fake, "hole", range(0, 9))
+    script = [[bar(1)], ccxt.NetworkError("gone"), [bar(2)], [bar(3)]]
+    assert asyncio.run(collect(script)) == expected(1, 2)
+
+
+def test_a_caller_that_stops_leaves_no_task_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stopped() -> int:
+        Live.script, Fake.now = [[bar(1)], [bar(2)], [bar(3)], None], BEGIN + HOUR
+        bars = live_bars(Live(), "X", "1h", 0.001)
+        assert [await anext(bars), await anext(bars)] == expected(1, 2)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(bars), 0.05)
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(stopped()) == 1
 
 
 def test_live_errors_that_waiting_cannot_mend_are_raised() -> None:
