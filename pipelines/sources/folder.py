@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS, OPTIONAL, Part, fingerprint
-from pipelines.sources.times import check_zone, usual_interval, utc
+from pipelines.sources.times import check_zone, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,19 @@ def _bars(path: Path, params: FolderParams) -> Iterator[dict[str, pl.DataFrame]]
         ),
     )
     if params.stamp == "close":
-        length = usual_interval(bars["ts"])
-        if length is None:
-            raise ValueError(f"{path}: must hold two bars, so that their length shows, was {bars.height}; add some")
-        bars = bars.with_columns(pl.col("ts") - length)
+        bars = bars.with_columns(_opens(bars, path))
     yield {"bars": bars}
+
+
+def _opens(bars: pl.DataFrame, path: Path) -> pl.Series:
+    """When bars stamped at their closes opened: the usual length before, or where that lies before the close of the
+    bar before it, then: the last bar of a session may be shorter.
+    """
+    closes = bars.select("symbol", "ts").drop_nulls("ts").unique().sort("symbol", "ts", nulls_last=True)
+    steps = closes.select((pl.col("ts") - pl.col("ts").shift()).over("symbol")).to_series().drop_nulls()
+    if steps.is_empty():
+        raise ValueError(f"{path}: must hold two bars, so that their length shows, was {bars.height}; add some")
+    usual = pl.col("ts") - pl.lit(steps.mode().min())
+    opens = closes.with_columns(opened=pl.max_horizontal(usual, pl.col("ts").shift().over("symbol")))
+    found = bars.join(opens, on=["symbol", "ts"], how="left", nulls_equal=True, maintain_order="left")
+    return found["opened"].alias("ts")
