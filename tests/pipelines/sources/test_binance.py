@@ -286,17 +286,30 @@ def test_parameters_are_checked(change: dict, message: str) -> None:
 
 @pytest.mark.data(str(REAL))
 @real
-def test_the_exchanges_own_files_served_and_read(tmp_path: Path) -> None:
-    """Three days of one-minute bars, one with an exchange halt, against the same days from another hand."""
+def test_the_exchanges_own_files_served_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three days of one-minute bars, one with an exchange halt, against the same days from another hand; from a server
+    that fails in every way on the first try, and lacks a fourth day.
+    """
     for path in REAL.glob("*-1m-*.zip"):
         symbol = path.name.split("-")[0]
         place = tmp_path / f"served/data/spot/daily/klines/{symbol}/1m/{path.name}"
         place.parent.mkdir(parents=True, exist_ok=True)
         with_checksum(Path(shutil.copy(path, place)))
+    failures = [
+        ("status", 429, {"Retry-After": "0"}), ("status", 503, {}), ("truncate", 20_000), ("stall", 1.0),
+        ("wrong", b"PK torn on its way"), ("truncate", 0),
+    ]  # fmt: skip
     with serve(tmp_path / "served") as server:
-        download = replace(OFFLINE, base_url=server.url)
-        asked = replace(SPOT, path=str(tmp_path / "here"), start=DAY, end=dt.date(2023, 3, 26), download=download)
+        served = sorted((tmp_path / "served").rglob("*.zip"))
+        for path, failure in zip(served, failures, strict=True):
+            server.failures[f"/{path.relative_to(tmp_path / 'served')}"] = [failure]
+        download = replace(OFFLINE, base_url=server.url, timeout_s=0.5, attempts=6)
+        asked = replace(SPOT, path=str(tmp_path / "here"), start=DAY, end=dt.date(2023, 3, 27), download=download)
         bars = pl.concat(whole(part)["bars"] for part in read_binance(asked, ("BTCUSDT", "ETHUSDT")))
+        assert not any(server.failures.values()), "every failure was met"
+    assert capsys.readouterr().out.count("the server has no") == 2
+    got = sorted(path.relative_to(tmp_path / "here") for path in (tmp_path / "here").rglob("*.zip"))
+    assert got == [path.relative_to(tmp_path / "served") for path in served]
     assert bars.height == 2 * (3 * 1440 - 80)
     for symbol in ("BTCUSDT", "ETHUSDT"):
         other = pl.read_parquet(DATA / f"spot_1m/{symbol}.parquet").filter(
