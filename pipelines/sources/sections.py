@@ -48,9 +48,10 @@ class Section:
             for part in self.read(self.params, self._theirs(self.choice)):
                 symbol = None if part.symbol is None else self._ours(part.symbol, self.choice)
                 if symbol in (None, "*") or not self.symbols or symbol in self.symbols:
+                    filtered = self.symbols if symbol is None else ()
                     yield Part(
                         f"{self.name}-{part.key}",
-                        fingerprint((part.fingerprint, self.choice.aliases, self.symbols)),
+                        fingerprint((part.fingerprint, self.choice.aliases, filtered)),
                         symbol,
                         partial(self._renamed, part, self.choice),
                         self.name,

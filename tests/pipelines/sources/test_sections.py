@@ -51,6 +51,9 @@ def test_two_folders_and_the_shipped_source(tmp_path: Path) -> None:
     assert symbols_in(tmp_path / "data/bars") == ["A", "A/2", "SPX"]
     assert read_bars(tmp_path / "data/bars", ["A/2"])["close"].to_list() == [2.0] * 40
     assert ingest(params, tmp_path / "data") == []
+    assert ingest(chosen(["arch", "one", "two"], ["SPX", "A/2"], sections=sections), tmp_path / "data") == []
+    assert symbols_in(tmp_path / "data/bars") == ["A/2", "SPX"]
+    ingest(params, tmp_path / "data")
     sections["two"] = folder(tmp_path / "two", aliases={"A": "A/2"}, symbols=["A/2"], zone="Asia/Tokyo")
     renamed = chosen(["arch", "one", "two"], ["SPX", "A", "A/2"], sections=sections)
     assert ingest(renamed, tmp_path / "data") == ["two-folder-A.csv"], "only what the change touches"
