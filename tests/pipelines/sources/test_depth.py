@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from part_reading import whole
+from pipelines.sources import depth as source
 from pipelines.sources.depth import DepthFile, DepthParams, read_depth
 from pipelines.sources.depth_log import books
 from pipelines.sources.tables import DEPTH, SERIES
@@ -198,3 +199,13 @@ def test_real_snapshots_keep_their_hole() -> None:
     assert steps.min() == dt.timedelta(seconds=1)
     assert steps.max() > dt.timedelta(minutes=3)
     assert depth["bid_price"].list.len().unique().to_list() == [20]
+
+
+def test_a_long_log_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    updates = [spot(11 + i, 11 + i, 1000 * i, bids=[["99", str(1 + i)]]) for i in range(7)]
+    log = write(tmp_path / "a.jsonl", SNAPSHOT, *updates)
+    (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "v", True),), 2, 1000, (10.0,)), ())
+    at_once = whole(part)
+    monkeypatch.setattr(source, "BATCH_BOOKS", 3)
+    assert [batch["depth"].height for batch in part.read()] == [3, 3, 1]
+    assert all(table.equals(at_once[name]) for name, table in whole(part).items())
