@@ -7,8 +7,10 @@ ts, all of one size, so that policies differ by their exits alone; price and qua
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,24 +27,45 @@ __all__ = ["EntryParams", "find_entries", "index_entries"]
 TABLE = Path("data/entries.parquet")
 
 
-def find_entries(bars: pl.DataFrame, params: EntryParams) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The table of entries in time order, and how many were left out: those before the first bar of their symbol, and
-    those on its last bar or after it, which have no next open to fill at.
+class Found(NamedTuple):
+    """The table in time order; how many were left out, by reason; and how long each waits from the close of its bar, or
+    from its own later time, to the next open (0: none).
+    """
+
+    table: pl.DataFrame
+    left_out: dict[str, int]
+    waits: pl.Series
+
+
+def find_entries(bars: pl.DataFrame, params: EntryParams) -> Found:
+    """Entries by the rule. Left out are those before the first bar of their symbol, those on its last bar or after it,
+    which have no next open to fill at, and those that would wait for it longer than `max_wait_days`.
 
     Raises ValueError for a list that does not fit.
     """
     if params.rule == "file":
         found = _placed(read_list(Path(params.file), params.columns, params.zone), bars, Path(params.file))
     else:
-        found = _by_rule(bars, params)
-    counts = bars.group_by("symbol").len("bars")
-    found = found.join(counts, on="symbol", how="left", maintain_order="left")
-    early, late = pl.col("index").is_null(), pl.col("index") >= pl.col("bars") - 1
-    left_out = found.select(before_the_first_bar=early.sum(), on_or_after_the_last_bar=late.sum()).row(0, named=True)
-    kept = found.filter(~early & ~late.fill_null(False)).sort("ts", "symbol", maintain_order=True)
+        found = _by_rule(bars, params).with_columns(told=pl.col("ts"))
+    nexts = bars.select("symbol", "ts", next=pl.col("ts").shift(-1).over("symbol"))
+    step = (pl.col("next") - pl.col("ts")).drop_nulls().mode().min()
+    lengths = nexts.group_by("symbol").agg(length=step)
+    found = found.join(nexts, on=["symbol", "ts"], how="left", maintain_order="left")
+    found = found.join(lengths, on="symbol", how="left", maintain_order="left")
+    ready = pl.max_horizontal("told", pl.col("ts") + pl.col("length"))
+    found = found.with_columns(wait=pl.max_horizontal(pl.col("next") - ready, pl.duration()))
+    early, last = pl.col("index").is_null(), pl.col("index").is_not_null() & pl.col("next").is_null()
+    long = (pl.col("wait") > pl.duration(seconds=params.max_wait_days * 86_400)).fill_null(False)
+    reasons = {
+        "before the first bar": early,
+        "on or after the last bar": last,
+        "more than max_wait_days before the next bar": ~early & ~last & long,
+    }
+    left_out = {reason: int(found.select(which.sum()).item()) for reason, which in reasons.items()}
+    kept = found.filter(~pl.any_horizontal(reasons.values())).sort("ts", "symbol", maintain_order=True)
     if params.rule != "file":
         kept = kept.with_row_index("id")
-    return kept.select(pl.col(name).cast(kind) for name, kind in LIST.items()), left_out
+    return Found(kept.select(pl.col(name).cast(kind) for name, kind in LIST.items()), left_out, kept["wait"])
 
 
 def index_entries(entries: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
@@ -86,19 +109,23 @@ def _placed(entries: pl.DataFrame, bars: pl.DataFrame, path: Path) -> pl.DataFra
         )
     places = bars.select("symbol", "ts", open=pl.col("ts"), index=pl.int_range(pl.len(), dtype=pl.Int64).over("symbol"))
     placed = entries.sort("ts").join_asof(places.sort("ts"), on="ts", by="symbol", check_sortedness=False)
-    return placed.with_columns(ts="open")
+    return placed.rename({"ts": "told", "open": "ts"})
 
 
 def main() -> None:
     """Reads data/checked/bars and the list, if one is named; writes the table."""
     params = section("evaluate.entries", EntryParams)
-    entries, left_out = find_entries(read_bars(), params)
+    entries, left_out, waits = find_entries(read_bars(), params)
     write_parquet(entries, TABLE)
     sides = entries["side"]
     print(f"entries: {(sides == 1).sum():,} long, {(sides == -1).sum():,} short by the rule {params.rule}")
     for reason, count in left_out.items():
         if count:
-            print(f"entries: {count:,} left out, {reason.replace('_', ' ')} of their symbol")
+            print(f"entries: {count:,} left out, {reason} of their symbol")
+    waiting = waits.filter(waits > dt.timedelta())
+    if len(waiting):
+        days = waiting.max() / dt.timedelta(days=1)  # type: ignore[operator]
+        print(f"entries: {len(waiting):,} fall into a pause and wait for the next open, the longest {days:.2g} days")
     if entries.select(pl.any_horizontal(pl.col("price", "quantity").is_not_null().any())).item():
         print("entries: the replay fills at the next open, all of one size; your prices and quantities are kept beside")
 

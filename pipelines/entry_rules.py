@@ -21,7 +21,8 @@ Signals = npt.NDArray[np.int8]
 class EntryParams:
     """rule: which one (`file`: the user's own list); bars for breakout, mean reversion and averages; cool-down in bars.
 
-    deviations: of mean reversion, standard deviations of the closes; file, columns, zone: of the list.
+    deviations: of mean reversion, standard deviations of the closes; file, columns, zone: of the list; max_wait_days:
+    from an entry to the next open, which fills it.
     """
 
     rule: Literal["breakout", "ma_cross", "mean_reversion", "every_bar", "every_n", "random", "file"]
@@ -32,6 +33,7 @@ class EntryParams:
     slow_bars: int
     every_bars: int
     cooldown_bars: int
+    max_wait_days: float
     seed: int
     file: str
     columns: EntryColumns
@@ -51,6 +53,11 @@ class EntryParams:
         if not 0 < self.deviations <= 20:
             raise ValueError(
                 f"evaluate.entries.deviations: must lie in (0, 20], was {self.deviations}; typical: 1.5 to 3"
+            )
+        if not 0 <= self.max_wait_days <= 366:
+            raise ValueError(
+                f"evaluate.entries.max_wait_days: must lie in [0, 366], was {self.max_wait_days}; typical: 0.1 where "
+                "trading never pauses, 7 where it pauses over holidays"
             )
         check_zone("evaluate.entries.zone", self.zone)
         if self.rule == "file" and not self.file:

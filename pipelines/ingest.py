@@ -1,15 +1,18 @@
 """Stage ingest: the chosen sources' tables into data/, as they are; the check stage judges them.
 
-Sources are read part by part, so that memory holds one part. data/ingest.jsonl is the manifest: which part, of which
-fingerprint, wrote which files. A part that has not changed is not read again; a killed run goes on where it was.
+Sources are read part by part, and these batch by batch, so that memory holds one batch. data/ingest.jsonl is the
+manifest: which part, of which fingerprint, wrote which files. A part that has not changed is not read again; a killed
+run goes on where it was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +21,15 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import write_text
 from pipelines.params import section
-from pipelines.partitions import read_bars, symbol_folder, symbols_in, write_part
-from pipelines.sources import SCHEMAS, IngestParams, Part, check_columns, parts_of
+from pipelines.partitions import PartWriter, read_bars, symbol_folder, symbols_in
+from pipelines.sources import SCHEMAS, IngestParams, Part, check_columns, refuse_overlaps
 
 __all__ = ["IngestParams", "ingest", "main"]
 
 MANIFEST = "ingest.jsonl"
+ASIDE = ".ingest.part"
+# Of one file at most; 500,000 trades take some 30 MiB.
+BATCH_ROWS = 500_000
 CODE = Path(__file__).parent
 
 
@@ -45,14 +51,15 @@ class Done:
 def ingest(params: IngestParams, folder: Path = Path("data")) -> list[str]:
     """Bring the tables under `folder` up to date with the sources; returns the keys of the parts that were read.
 
-    Raises ValueError where a source cannot be read, or a wanted symbol is in none of them; parts that are done stay.
+    Raises ValueError where a source cannot be read, where two bring the same, and where a wanted symbol is in none of
+    them; parts that are done stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = _known(folder)
     code = _code()
-    found = tqdm(
-        parts_of(params), desc="sources", unit="part", disable=None
-    )  # their files are hashed, which takes time
+    every = (part for section in params.chosen() for part in section.parts())
+    # Their files are hashed, which takes time.
+    found = tqdm(every, desc="sources", unit="part", disable=None)
     parts = _unique(part for part in found if _wanted(part, params))
     read = []
     with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
@@ -64,9 +71,10 @@ def ingest(params: IngestParams, folder: Path = Path("data")) -> list[str]:
                 manifest.write(known[part.key].line())
                 manifest.flush()
                 read.append(part.key)
-    wanted = {part.key for part in parts}
-    current = sorted((done for done in known.values() if done.key in wanted), key=lambda done: done.key)
+    sections = {part.key: part.section for part in parts}
+    current = sorted((done for done in known.values() if done.key in sections), key=lambda done: done.key)
     _complete(current, params)
+    refuse_overlaps(folder, {file: sections[done.key] for done in current for file in done.files})
     _sweep(folder, {file for done in current for file in done.files})
     write_text("".join(done.line() for done in current), folder / MANIFEST)
     return read
@@ -129,15 +137,39 @@ def _digest(path: Path) -> str:
 
 
 def _take(part: Part, stamp: str, params: IngestParams, folder: Path) -> Done:
+    """Written aside first: what fails in its middle leaves the tables as they were."""
+    aside = folder / ASIDE
+    shutil.rmtree(aside, ignore_errors=True)
     files: dict[str, tuple[int, str]] = {}
-    for name, frame in part.read().items():
-        check_columns(name, frame, part.key)
-        if params.symbols:
-            # A row without a symbol stays, for the check to judge.
-            frame = frame.filter(pl.col("symbol").is_in([*params.symbols, "*"]) | pl.col("symbol").is_null())
-        for place, rows in write_part(frame, folder / name, part.key).items():
-            files[str(Path(name) / place)] = rows, _digest(folder / name / place)
+    writers: dict[str, PartWriter] = {}
+    try:
+        for name, frame in _batches(part):
+            check_columns(name, frame, part.key)
+            if params.symbols:
+                # A row without a symbol stays, for the check to judge.
+                frame = frame.filter(pl.col("symbol").is_in([*params.symbols, "*"]) | pl.col("symbol").is_null())
+            writer = writers.setdefault(name, PartWriter(aside / name, part.key))
+            for place, rows in writer.write(frame).items():
+                files[str(Path(name) / place)] = rows, _digest(aside / name / place)
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(aside / file, folder / file)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return Done(part.key, stamp, files)
+
+
+def _batches(part: Part) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The part's rows table by table, as many at once as memory should hold, few files rather than many."""
+    waiting: dict[str, list[pl.DataFrame]] = {}
+    for batch in part.read():
+        for name, frame in batch.items():
+            frames = waiting.setdefault(name, [])
+            frames.append(frame)
+            if sum(each.height for each in frames) >= BATCH_ROWS:
+                yield name, pl.concat(waiting.pop(name))
+    for name, frames in waiting.items():
+        yield name, pl.concat(frames)
 
 
 def _complete(current: list[Done], params: IngestParams) -> None:

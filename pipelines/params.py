@@ -11,7 +11,7 @@ import datetime as dt
 import difflib
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -52,23 +52,48 @@ def parse(kind: type[T], data: Any, key: str) -> T:
     if not isinstance(data, Mapping):
         raise ValueError(f"{key}: must be a section with keys, was {data!r}; write its keys below it")
     fields = dataclasses.fields(cast(Any, kind))
-    _check_keys(data, tuple(field.name for field in fields), key)
+    # A mapping that may be empty may be left out.
+    optional = tuple(field.name for field in fields if field.default_factory is dict)
+    _check_keys(data, tuple(field.name for field in fields), key, optional)
     hints = get_type_hints(kind)
-    values = {field.name: _value(hints[field.name], data[field.name], f"{key}.{field.name}") for field in fields}
+    values = {
+        field.name: _value(hints[field.name], data[field.name], f"{key}.{field.name}")
+        for field in fields
+        if field.name in data
+    }
+    return _made(lambda: kind(**values), key, tuple(field.name for field in fields))
+
+
+def changed(base: T, data: Any, key: str) -> T:
+    """`base` with the values that `data` gives instead, in the dataclasses inside it too."""
+    fields = tuple(field.name for field in dataclasses.fields(cast(Any, base)))
+    _check_keys(data, fields, key, optional=fields)
+    hints = get_type_hints(type(base))
+    values = {}
+    for name, value in data.items():
+        inner, where = getattr(base, name), f"{key}.{name}"
+        nested = dataclasses.is_dataclass(inner)
+        values[name] = changed(inner, value, where) if nested else _value(hints[name], value, where)
+    return _made(lambda: cast(T, dataclasses.replace(cast(Any, base), **values)), key, fields)
+
+
+def _made(make: Callable[[], T], key: str, names: tuple[str, ...]) -> T:
     try:
-        return kind(**values)
+        return make()
     except ValueError as error:
-        raise ValueError(_placed(str(error), key, tuple(values))) from None
+        raise ValueError(_placed(str(error), key, names)) from None
 
 
 def _placed(message: str, key: str, names: tuple[str, ...]) -> str:
     """The dataclass does not know where it stands in the file (train.stop, train.exit): name the whole path."""
     name, colon, rest = message.partition(":")
+    if name.startswith(f"{key}."):
+        return message
     leaf = name.rpartition(".")[2]
     return f"{key}.{leaf}{colon}{rest}" if colon and leaf in names else f"{key}: {message}"
 
 
-def _check_keys(data: Any, known: tuple[str, ...], key: str) -> None:
+def _check_keys(data: Any, known: tuple[str, ...], key: str, optional: tuple[str, ...] = ()) -> None:
     where = key or "params.yaml"
     if not isinstance(data, Mapping):
         raise ValueError(f"{where}: must be a section with keys, was {data!r}; write its keys below it")
@@ -78,7 +103,7 @@ def _check_keys(data: Any, known: tuple[str, ...], key: str) -> None:
             remedy = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
             raise ValueError(f"{_join(key, name)}: must be a known key, was {name!r}; {remedy}")
     for name in known:
-        if name not in data:
+        if name not in data and name not in optional:
             raise ValueError(f"{_join(key, name)}: must be given, was missing; add it to params.yaml")
 
 

@@ -8,36 +8,63 @@ mistakes included.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import polars as pl
 
 from pipelines.atomic import write_parquet
-from pipelines.sources.tables import BARS, OPTIONAL, SERIES
+from pipelines.sources.tables import BARS, OPTIONAL, SERIES, TIMESTAMP
 
 # What Hive calls the partition of rows whose key is missing.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 
 
-def write_part(frame: pl.DataFrame, folder: Path, key: str) -> dict[Path, int]:
-    """Write a part's rows of one table: file, relative to `folder` → its number of rows.
+class PartWriter:
+    """Writes a part's rows of one table, batch by batch, into files `<part>.parquet`, `<part>@0001.parquet` …
 
     A row goes to the month of the latest time so far in its symbol (of series: and name). For sound data that is its
     own month; a row that comes too late, or has no time, stays beside its neighbours, so that the check stage sees what
     the source did.
     """
-    latest = pl.col("ts").cum_max().forward_fill().backward_fill()
-    month_of = (latest.over("name") if "name" in frame.columns else latest).dt.date().dt.month_start()
-    files = {}
-    for symbol in frame["symbol"].unique(maintain_order=True):
-        rows = frame.filter(pl.col("symbol").eq_missing(symbol)).with_columns(month_of.alias("_month"))
-        for (month,), part in rows.group_by("_month", maintain_order=True):
-            name = MISSING if month is None else f"{month:%Y-%m}"
-            place = Path(symbol_folder(symbol)) / f"month={name}" / f"{quote(key, safe='')}.parquet"
-            write_parquet(part.drop("_month"), folder / place)
-            files[place] = part.height
-    return files
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder, self.key = folder, key
+        self.batches = 0
+        self._latest: pl.DataFrame | None = None
+
+    def write(self, frame: pl.DataFrame) -> dict[Path, int]:
+        """Write the next rows: file, relative to the folder → its number of rows."""
+        keys: list[str] = [name for name in ("symbol", "name") if name in frame.columns]
+        frame = frame.with_columns(self._known(frame, keys).alias("_before"))
+        so_far = pl.max_horizontal(pl.col("ts").cum_max().forward_fill(), "_before").backward_fill()
+        month_of = (so_far.over("name") if "name" in keys else so_far).dt.date().dt.month_start()
+        name = quote(self.key, safe="") + (f"@{self.batches:04}" if self.batches else "")
+        files = {}
+        for symbol in frame["symbol"].unique(maintain_order=True):
+            rows = frame.filter(pl.col("symbol").eq_missing(symbol)).with_columns(month_of.alias("_month"))
+            for (month,), part in rows.group_by("_month", maintain_order=True):
+                stem = MISSING if month is None else f"{month:%Y-%m}"
+                place = Path(symbol_folder(symbol)) / f"month={stem}" / f"{name}.parquet"
+                write_parquet(part.drop("_month", "_before"), self.folder / place)
+                files[place] = part.height
+        self.batches += 1
+        latest = frame.group_by(keys).agg(pl.max_horizontal("ts", "_before").max())
+        self._latest = latest if self._latest is None else pl.concat([self._latest, latest]).group_by(keys).max()
+        return files
+
+    def _known(self, frame: pl.DataFrame, keys: list[str]) -> pl.Series:
+        """The latest time of each row's symbol (and name) in the batches before."""
+        if self._latest is None:
+            return pl.Series([None], dtype=TIMESTAMP).new_from_index(0, frame.height)
+        found = frame.select(*keys).join(self._latest, on=keys, how="left", nulls_equal=True, maintain_order="left")
+        return found["ts"]
+
+
+def write_part(frame: pl.DataFrame, folder: Path, key: str) -> dict[Path, int]:
+    """Write a part that is one batch."""
+    return PartWriter(folder, key).write(frame)
 
 
 def symbol_folder(symbol: object) -> str:
@@ -77,13 +104,18 @@ def read_months(folder: Path, schema: dict[str, pl.DataType]) -> Iterator[tuple[
 
 
 def _in_order(month: Path) -> list[Path]:
-    """The parts of a month by their first times, which names need not follow (part 10, part 2); else by name."""
-    files = sorted(month.glob("*.parquet"))
-    if len(files) < 2:
+    """The parts of a month by their first times, which names need not follow (part 10, part 2); else by name.
+
+    A part's batches follow each other as they were written.
+    """
+    files = sorted(month.glob("*.parquet"), key=lambda path: path.stem.split("@"))
+    parts = [list(batches) for _, batches in groupby(files, lambda path: path.stem.split("@")[0])]
+    if len(parts) < 2:
         return files
-    firsts = [pl.scan_parquet(path).select(pl.col("ts").drop_nulls().first()).collect().item() for path in files]
+    firsts = [pl.scan_parquet(part[0]).select(pl.col("ts").drop_nulls().first()).collect().item() for part in parts]
     latest = max((first for first in firsts if first is not None), default=None)
-    return [path for _, path in sorted(zip((first or latest for first in firsts), files, strict=True))]
+    ordered = sorted(zip((first or latest for first in firsts), parts, strict=True))
+    return [path for _, batches in ordered for path in batches]
 
 
 def _read(folder: Path, schema: dict[str, pl.DataType], symbols: list[str] | None) -> pl.DataFrame:

@@ -45,15 +45,15 @@ def read_arch(params: ArchParams, symbols: tuple[str, ...]) -> Iterator[Part]:
     yield Part("arch-vix", fingerprint((shipped, params)), "*", partial(_vix, params.publication_delay_days))
 
 
-def _bars(symbol: str) -> dict[str, pl.DataFrame]:
+def _bars(symbol: str) -> Iterator[dict[str, pl.DataFrame]]:
     frame = SYMBOLS[symbol].load()
     columns = {name: frame[name.capitalize()].to_numpy().astype(np.float64) for name in list(BARS)[2:]}
     day = pl.Series("ts", frame.index.to_numpy().astype("datetime64[us]")).dt.replace_time_zone("UTC").cast(TIMESTAMP)
     bars = pl.DataFrame({"ts": day, **columns}).select(pl.lit(symbol).alias("symbol"), "ts", *columns)
-    return {"bars": bars}
+    yield {"bars": bars}
 
 
-def _vix(delay_days: float) -> dict[str, pl.DataFrame]:
+def _vix(delay_days: float) -> Iterator[dict[str, pl.DataFrame]]:
     frame = vix.load()
     series = pl.DataFrame(
         {"ts": frame.index.to_numpy().astype("datetime64[us]"), "value": frame["vix"].to_numpy().astype(np.float64)}
@@ -63,4 +63,4 @@ def _vix(delay_days: float) -> dict[str, pl.DataFrame]:
         ts=pl.col("ts").dt.replace_time_zone("UTC") + dt.timedelta(days=delay_days),
         value=pl.col("value"),
     )
-    return {"series": series.select(pl.col(name).cast(kind) for name, kind in SERIES.items())}
+    yield {"series": series.select(pl.col(name).cast(kind) for name, kind in SERIES.items())}

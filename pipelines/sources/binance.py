@@ -17,7 +17,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.sources.binance_rows import READERS
+from pipelines.sources.binance_rows import DUMPS
 from pipelines.sources.download import Downloader, DownloadParams
 from pipelines.sources.rows import unzipped
 from pipelines.sources.tables import Part, fingerprint
@@ -119,17 +119,17 @@ def _describe(path: Path, folder: Path, params: BinanceParams) -> _File | None:
     return _File(path, name["symbol"], kind, name["month"], day is not None)
 
 
-def _read(paths: list[Path], symbol: str, kind: str, params: BinanceParams) -> dict[str, pl.DataFrame]:
-    tables: dict[str, list[pl.DataFrame]] = {}
+def _read(paths: list[Path], symbol: str, kind: str, params: BinanceParams) -> Iterator[dict[str, pl.DataFrame]]:
+    inside = pl.lit(True)
+    if params.start is not None:
+        inside &= pl.col("ts").dt.date() >= params.start
+    if params.end is not None:
+        inside &= pl.col("ts").dt.date() < params.end
+    dump = DUMPS[kind]
     for path in paths:
-        name, frame = READERS[kind](unzipped(path), path, symbol, f"binance_{params.market}")
-        inside = pl.lit(True)
-        if params.start is not None:
-            inside &= pl.col("ts").dt.date() >= params.start
-        if params.end is not None:
-            inside &= pl.col("ts").dt.date() < params.end
-        tables.setdefault(name, []).append(frame.filter(inside | pl.col("ts").is_null()))
-    return {name: pl.concat(frames) for name, frames in tables.items()}
+        for block in unzipped(path, dump.columns, dump.least):
+            table, frame = dump.rows(block, symbol, f"binance_{params.market}")
+            yield {table: frame.filter(inside | pl.col("ts").is_null())}
 
 
 def _download(folder: Path, params: BinanceParams, symbols: tuple[str, ...]) -> None:

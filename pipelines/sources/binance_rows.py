@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
-from pipelines.sources.rows import parse
+from pipelines.sources.rows import Block
 from pipelines.sources.tables import SERIES, TRADES
 from pipelines.sources.times import since_1970, utc
 
@@ -32,11 +33,18 @@ METRICS = {
 METRICS_DELAY = dt.timedelta(minutes=5)
 
 
-def klines(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
+class Dump(NamedTuple):
+    """columns: in the file's order, of which the first `least` must be there; rows: a block of them → table, rows."""
+
+    columns: Mapping[str, pl.DataType]
+    least: int | None
+    rows: Callable[[Block, str, str], tuple[str, pl.DataFrame]]
+
+
+def klines(block: Block, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
     """Bars with trade count and taker-buy volume; volume is in the base asset."""
-    frame = parse(data, KLINES, path, 11)
     prices = ("open", "high", "low", "close", "volume")
-    return "bars", frame.select(
+    return "bars", block.frame.select(
         pl.lit(symbol).alias("symbol"),
         since_1970(pl.col("open_time")).alias("ts"),
         *prices,
@@ -45,18 +53,17 @@ def klines(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.Da
     )
 
 
-def agg_trades(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
+def agg_trades(block: Block, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
     """Trades; the aggressor sells where the buyer was the maker."""
-    frame = parse(data, AGG_TRADES, path, 7).with_row_index("line", 1)
     maker = pl.col("is_buyer_maker").str.to_lowercase()
-    odd = frame.filter(~maker.is_in(["true", "false"]).fill_null(False))
-    if odd.height:
-        row = odd.row(0, named=True)
+    odd = block.frame.select(~maker.is_in(["true", "false"]).fill_null(False)).to_series()
+    if odd.any():
+        row = odd.arg_max() or 0
         raise ValueError(
-            f"{path}: is_buyer_maker must be true or false, was {row['is_buyer_maker']!r} "
-            f"in row {row['line']}; fetch it again"
+            f"{block.line(row)}: is_buyer_maker must be true or false, was {block.frame['is_buyer_maker'][row]!r}; "
+            "mend the line or fetch it again"
         )
-    return "trades", frame.select(
+    return "trades", block.frame.select(
         pl.lit(symbol).alias("symbol"),
         pl.lit(venue).alias("venue"),
         since_1970(pl.col("transact_time")).alias("ts"),
@@ -66,27 +73,27 @@ def agg_trades(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, p
     )
 
 
-def funding(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
+def funding(block: Block, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
     """The funding rate of each settlement, known when it is paid."""
-    frame = parse(data, FUNDING, path)
-    return "series", _series(symbol, "funding", since_1970(pl.col("calc_time")), pl.col("last_funding_rate"), frame)
+    known, rate = since_1970(pl.col("calc_time")), pl.col("last_funding_rate")
+    return "series", _series(symbol, "funding", known, rate, block.frame)
 
 
-def metrics(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
+def metrics(block: Block, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
     """Open interest and long/short ratios, a series each; a figure that the dump leaves empty gives no row."""
-    frame = parse(data, {"create_time": S, "symbol": S, **dict.fromkeys(METRICS, F)}, path)
-    known = utc(frame, "create_time", path) + METRICS_DELAY
-    parts = [_series(symbol, name, known, pl.col(column), frame) for column, name in METRICS.items()]
+    known = utc(block.frame, "create_time", Path(block.place)) + METRICS_DELAY
+    parts = [_series(symbol, name, known, pl.col(column), block.frame) for column, name in METRICS.items()]
     return "series", pl.concat(parts).filter(pl.col("value").is_not_null())
 
 
-def book_depth(data: bytes, path: Path, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
+def book_depth(block: Block, symbol: str, venue: str) -> tuple[str, pl.DataFrame]:
     """Notional within so many percent of the price, a series per side and percentage: bid_notional_1pct."""
-    frame = parse(data, BOOK_DEPTH, path)
     percent = pl.col("percentage").abs().cast(S).str.strip_suffix(".0")
     side = pl.when(pl.col("percentage") < 0).then(pl.lit("bid")).otherwise(pl.lit("ask"))
     name = pl.format("{}_notional_{}pct", side, percent)
-    return "series", _series(symbol, name, utc(frame, "timestamp", path), pl.col("notional"), frame)
+    return "series", _series(
+        symbol, name, utc(block.frame, "timestamp", Path(block.place)), pl.col("notional"), block.frame
+    )
 
 
 def _series(symbol: str, name: str | pl.Expr, ts: pl.Expr, value: pl.Expr, frame: pl.DataFrame) -> pl.DataFrame:
@@ -95,10 +102,10 @@ def _series(symbol: str, name: str | pl.Expr, ts: pl.Expr, value: pl.Expr, frame
     return frame.select(*columns).cast(pl.Schema(SERIES))
 
 
-READERS: dict[str, Callable[[bytes, Path, str, str], tuple[str, pl.DataFrame]]] = {
-    "klines": klines,
-    "aggTrades": agg_trades,
-    "fundingRate": funding,
-    "metrics": metrics,
-    "bookDepth": book_depth,
+DUMPS = {
+    "klines": Dump(KLINES, 11, klines),
+    "aggTrades": Dump(AGG_TRADES, 7, agg_trades),
+    "fundingRate": Dump(FUNDING, None, funding),
+    "metrics": Dump({"create_time": S, "symbol": S, **dict.fromkeys(METRICS, F)}, None, metrics),
+    "bookDepth": Dump(BOOK_DEPTH, None, book_depth),
 }

@@ -19,7 +19,8 @@ from pipelines.atomic import write_parquet
 from pipelines.sources.ccxt_pages import SETTLE_MS, Pager, Row
 from pipelines.sources.tables import BARS, SERIES, TRADES, Part, fingerprint
 
-MONTH = "%Y-%m"
+# A month of trades may not fit into memory.
+LABELS = {"ohlcv": "%Y-%m", "funding": "%Y-%m", "trades": "%Y-%m-%d"}
 # What each kind needs of an exchange.
 NEEDS = {"ohlcv": "fetchOHLCV", "trades": "fetchTrades", "funding": "fetchFundingRateHistory"}
 TABLES = {"ohlcv": ("bars", BARS), "trades": ("trades", TRADES), "funding": ("series", SERIES)}
@@ -55,9 +56,10 @@ class CcxtParams:
 def read_ccxt(params: CcxtParams, symbols: tuple[str, ...]) -> Iterator[Part]:
     """A part per symbol (in ccxt's spelling: BTC/USDT, BTC/USDT:USDT), kind and month.
 
-    Months that are over for an hour are fetched once and kept below `path`; of the running one the pages that are as
-    old are, so that a run goes on where the last one stopped. A bar that has not closed is left out. Raises ValueError
-    for what the exchange cannot do, where it has only its latest rows, and when it fails after all attempts.
+    Of trades a part is a day. Spans that are over for an hour are fetched once and kept below `path`, those without a
+    row too, once the exchange has given rows of another; of the running one the pages that are as old are, so that a
+    run goes on where the last one stopped. A bar that has not closed is left out. Raises ValueError for what the
+    exchange cannot do, where it has only its latest rows, and when it fails after all attempts.
     """
     if not symbols:
         raise ValueError("ingest.symbols: must be named for the source ccxt, was []; name them")
@@ -65,31 +67,55 @@ def read_ccxt(params: CcxtParams, symbols: tuple[str, ...]) -> Iterator[Part]:
     for kind in params.kinds:
         if not exchange.has.get(NEEDS[kind]):
             raise ValueError(f"ingest.ccxt.kinds: must be served by {params.exchange}, was {kind!r}; take it out")
+    for kind in params.kinds:
+        pager = _pager(exchange, kind, params)
+        for symbol in symbols:
+            yield from _parts(exchange, pager, symbol, kind, params)
+
+
+def _parts(exchange: Any, pager: Pager, symbol: str, kind: str, params: CcxtParams) -> Iterator[Part]:
+    what = params.timeframe if kind == "ohlcv" else kind
+    place = Path(params.path) / params.exchange / quote(symbol, safe="") / what
     now_ms = int(exchange.milliseconds())
-    spans = list(_months(params, now_ms))
-    pagers = {kind: _pager(exchange, kind, params) for kind in params.kinds}
-    jobs = [(symbol, kind, span) for symbol in symbols for kind in params.kinds for span in spans]
-    for symbol, kind, (begin, end, over) in tqdm(jobs, desc=params.exchange, unit="month", disable=None):
-        what = params.timeframe if kind == "ohlcv" else kind
-        month = f"{dt.datetime.fromtimestamp(begin / 1000, dt.UTC):{MONTH}}"
+    found: dict[str, Path] = {}
+    silent: dict[str, tuple[Path, Path]] = {}
+    for begin, end, over in tqdm(list(_spans(kind, params, now_ms)), desc=symbol, unit="span", disable=None):
+        name = f"{dt.datetime.fromtimestamp(begin / 1000, dt.UTC):{LABELS[kind]}}"
         # The span stands in the name, so that another start or end does not take this file for its own.
-        place = Path(params.path) / params.exchange / quote(symbol, safe="") / what
-        path, log = place / f"{month}_{begin}-{end}.parquet", place / f"{month}_{begin}.pages.jsonl"
-        if not path.exists():
-            rows, sure = pagers[kind].span(symbol, begin, min(end, now_ms), log)
-            if not sure:
-                tqdm.write(f"ccxt: {params.exchange} has no {what} of {symbol} in {month}; asked again in the next run")
-            whole = over and sure
-            if not whole:
-                path = place / f"{month}_{begin}_running.parquet"
-            # A bar is known when it has closed.
-            closed = [row for row in rows if row[0] + pagers[kind].step <= int(exchange.milliseconds())]
-            write_parquet(_table(closed, symbol, kind, params), path)
-            if whole or not sure:
-                log.unlink()
-            if whole:
-                path.with_name(f"{month}_{begin}_running.parquet").unlink(missing_ok=True)
-        key = f"ccxt-{params.exchange}-{symbol}-{what}-{month}"
+        path, log = place / f"{name}_{begin}-{end}.parquet", place / f"{name}_{begin}.pages.jsonl"
+        running = place / f"{name}_{begin}_running.parquet"
+        found[name] = path
+        if path.exists():
+            continue
+        # A bar is known when it has closed.
+        closed = (
+            [row for row in page if row[0] + pager.step <= int(exchange.milliseconds())]
+            for page in pager.span(symbol, begin, min(end, now_ms), log)
+        )
+        table = pl.concat([_table([], symbol, kind, params), *(_table(p, symbol, kind, params) for p in closed)])
+        whole = over and pager.answered
+        if not whole:
+            found[name] = running
+        if over and not pager.answered:
+            silent[name] = running, path
+        write_parquet(table, found[name])
+        if whole or not pager.answered:
+            log.unlink()
+        if whole:
+            running.unlink(missing_ok=True)
+    if silent:
+        # An exchange that answers elsewhere has nothing there: before a listing, after the end of trading.
+        settled = any(pl.scan_parquet(path).select(pl.len()).collect().item() for path in found.values())
+        first, last = min(silent), max(silent)
+        tqdm.write(
+            f"ccxt: {params.exchange} has no {what} of {symbol} in {first if first == last else f'{first} to {last}'}; "
+            + ("kept so" if settled else "asked again in the next run")
+        )
+        for name, (kept, final) in silent.items():
+            if settled:
+                found[name] = kept.rename(final)
+    for name, path in found.items():
+        key = f"ccxt-{params.exchange}-{symbol}-{what}-{name}"
         yield Part(key, fingerprint(kind, path), symbol, partial(_read, path, kind))
 
 
@@ -105,12 +131,13 @@ def open_exchange(library: str, name: str) -> Any:
     return kind({"enableRateLimit": True})
 
 
-def _months(params: CcxtParams, now_ms: int) -> Iterator[tuple[int, int, bool]]:
-    """(begin, end, whether it is over) of each month in [start, end), ms."""
+def _spans(kind: str, params: CcxtParams, now_ms: int) -> Iterator[tuple[int, int, bool]]:
+    """(begin, end, whether it is over) of each month (of trades: day) in [start, end), ms."""
     end = min(now_ms, _ms(params.end)) if params.end else now_ms
     day = params.start
     while _ms(day) < end:
-        after = (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+        month = (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+        after = day + dt.timedelta(days=1) if kind == "trades" else month
         stop = min(_ms(after), _ms(params.end)) if params.end else _ms(after)
         yield _ms(day), stop, stop + SETTLE_MS <= now_ms
         day = after
@@ -167,5 +194,5 @@ def _table(rows: list[Row], symbol: str, kind: str, params: CcxtParams) -> pl.Da
     return named.select(*schema).cast(pl.Schema(schema))
 
 
-def _read(path: Path, kind: str) -> dict[str, pl.DataFrame]:
-    return {TABLES[kind][0]: pl.read_parquet(path)}
+def _read(path: Path, kind: str) -> Iterator[dict[str, pl.DataFrame]]:
+    yield {TABLES[kind][0]: pl.read_parquet(path)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,23 @@ class Pager:
         self.ask, self.clock, self.step, self.page_rows = ask, clock, step, page_rows
         self.window_ms = window_ms
         self.longest = 0
+        self.answered = False
 
-    def span(self, symbol: str, begin: int, end: int, log: Path) -> tuple[list[Row], bool]:
-        """All rows in [begin, end) ms, in time order and each once, and whether it is sure that there are no others.
+    def span(self, symbol: str, begin: int, end: int, log: Path) -> Iterator[list[Row]]:
+        """All rows in [begin, end) ms page after page, in time order and each once.
 
-        It is, once the exchange has answered with rows of the span or behind it. `log` takes each settled page, a line
-        each, and is where a span that broke off goes on. Raises ValueError where the exchange gives its latest rows
-        alone, and where a page cannot hold the rows of one time.
+        Afterwards `answered` tells whether it is sure that there are no others: it is, once the exchange has given rows
+        of the span or behind it. `log` takes each settled page, a line each, and is where a span that broke off goes
+        on. Raises ValueError where the exchange gives its latest rows alone, and where a page cannot hold the rows of
+        one time.
         """
-        rows, since, seen = _resume(log, begin)
-        sure = bool(rows)
+        since, page = begin, list[Row]()
+        self.answered = False
+        for done in _kept(log):
+            since, page = done
+            self.answered = self.answered or bool(page)
+            yield [row for row in page if row[0] < end]
+        seen = {tuple(row) for row in page}
         self.longest = max(self.longest, len(seen))
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as kept:
@@ -48,9 +56,9 @@ class Pager:
                 found = self.ask(symbol, since)
                 self.longest = max(self.longest, len(found))
                 fresh = sorted((row for row in found if tuple(row) not in seen and since <= row[0]), key=_time)
-                if fresh and not sure:
+                if fresh and not self.answered:
                     self._judge(symbol, since, fresh[0][0], fresh[-1][0], len(found))
-                    sure = True
+                    self.answered = True
                 if not fresh:
                     # A quiet time, as far as the answer reached: more may come behind it.
                     since += self._reach()
@@ -62,12 +70,11 @@ class Pager:
                 else:
                     # Without a step, rows of the same time may stand on the next page.
                     since = fresh[-1][0] + self.step
-                rows += fresh
                 seen = {tuple(row) for row in found}
                 if since <= self.clock() - SETTLE_MS:
                     kept.write(json.dumps([since, fresh]) + "\n")
                     kept.flush()
-        return [row for row in rows if row[0] < end], sure
+                yield [row for row in fresh if row[0] < end]
 
     def _reach(self) -> int:
         return self.step * (self.longest or min(SHORTEST_PAGE, self.page_rows)) or self.window_ms
@@ -99,19 +106,16 @@ def _day(ms: int) -> dt.date:
     return dt.datetime.fromtimestamp(ms / 1000, dt.UTC).date()
 
 
-def _resume(log: Path, begin: int) -> tuple[list[Row], int, set[tuple[Any, ...]]]:
-    """The rows of the kept pages, the time to go on from, and the rows of the last page."""
-    rows: list[Row] = []
-    page: list[Row] = []
-    since, whole = begin, 0
-    if log.exists():
-        for line in log.read_bytes().splitlines(keepends=True):
-            try:
-                since, page = json.loads(line)
-            except ValueError:
-                break  # torn by a kill
-            rows += page
+def _kept(log: Path) -> Iterator[tuple[int, list[Row]]]:
+    """The kept pages, each with the time to go on from; what a kill tore at the end is cut off."""
+    if not log.exists():
+        return
+    whole = 0
+    with log.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
             whole += len(line)
-        with log.open("r+b") as stream:
-            stream.truncate(whole)
-    return rows, since, {tuple(row) for row in page}
+            since, page = json.loads(line)
+            yield since, page
+    os.truncate(log, whole)

@@ -19,6 +19,9 @@ from pipelines.sources.files import read_file
 from pipelines.sources.tables import DEPTH, SERIES, Part, fingerprint
 from pipelines.sources.times import since_1970
 
+# Of a log at a time; in Python's lists a book of ten levels takes some 2 kB.
+BATCH_BOOKS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class DepthFile:
@@ -75,12 +78,12 @@ def read_depth(params: DepthParams, symbols: tuple[str, ...]) -> Iterator[Part]:
         yield Part(f"depth-{i}-{path.name}", stamp, file.symbol, partial(_read, file, params))
 
 
-def _read(file: DepthFile, params: DepthParams) -> dict[str, pl.DataFrame]:
+def _read(file: DepthFile, params: DepthParams) -> Iterator[dict[str, pl.DataFrame]]:
     path = Path(file.path)
-    sampled = _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params)
-    table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
-    depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
-    return {"depth": depth, **({"series": figures_of(depth, params.depth_bp)} if file.series else {})}
+    for sampled in _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params):
+        table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
+        depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
+        yield {"depth": depth, **({"series": figures_of(depth, params.depth_bp)} if file.series else {})}
 
 
 def figures_of(depth: pl.DataFrame, depth_bp: tuple[float, ...]) -> pl.DataFrame:
@@ -96,25 +99,32 @@ def figures_of(depth: pl.DataFrame, depth_bp: tuple[float, ...]) -> pl.DataFrame
     return series.select(*SERIES).cast(pl.Schema(SERIES))
 
 
-def _of_log(path: Path, symbol: str, params: DepthParams) -> pl.DataFrame:
+def _of_log(path: Path, symbol: str, params: DepthParams) -> Iterator[pl.DataFrame]:
     rows: dict[int, tuple[list[float], ...]] = {}
     interval, kept = -1, None
     for ms, book in books(path, symbol):
         if kept is not None and ms // params.every_ms != interval:
             rows[interval] = kept
+            if len(rows) == BATCH_BOOKS:
+                yield _sampled(rows, params)
+                rows = {}
         interval = ms // params.every_ms
         bids = [*islice(reversed(book.bids.items()), params.levels)]
         asks = [*islice(book.asks.items(), params.levels)]
         kept = tuple([level[i] for level in side] for side in (bids, asks) for i in (0, 1))
     if kept is not None:
         rows[interval] = kept
+    yield _sampled(rows, params)
+
+
+def _sampled(rows: dict[int, tuple[list[float], ...]], params: DepthParams) -> pl.DataFrame:
     ends = pl.Series("ts", [(at + 1) * params.every_ms for at in rows], dtype=pl.Int64)
     names = list(DEPTH)[3:]
     lists = {name: pl.Series([row[i] for row in rows.values()], dtype=DEPTH[name]) for i, name in enumerate(names)}
     return pl.DataFrame({"ts": ends.cast(pl.Datetime("ms", "UTC")), **lists})
 
 
-def _of_snapshots(path: Path, params: DepthParams) -> pl.DataFrame:
+def _of_snapshots(path: Path, params: DepthParams) -> Iterator[pl.DataFrame]:
     """Columns: exchange_timestamp (ms, or any unit since 1970) and {bid,ask}_{price,size}_0, best level first."""
     frame = read_file(path)
     found = [int(match[1]) for name in frame.columns if (match := re.fullmatch(r"bid_price_(\d+)", name))]
@@ -132,4 +142,4 @@ def _of_snapshots(path: Path, params: DepthParams) -> pl.DataFrame:
     # Without sorting: a row that comes late may not change an interval that has ended.
     ts = since_1970(pl.col("exchange_timestamp")).cum_max().dt.truncate(every).dt.offset_by(every).alias("ts")
     lists = [pl.concat_list(names).alias(name) for name, names in columns.items()]
-    return frame.select(ts, *lists).group_by("ts", maintain_order=True).last()
+    yield frame.select(ts, *lists).group_by("ts", maintain_order=True).last()

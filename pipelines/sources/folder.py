@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.sources.files import read_file
 from pipelines.sources.tables import BARS, OPTIONAL, Part, fingerprint
-from pipelines.sources.times import check_zone, usual_interval, utc
+from pipelines.sources.times import check_zone, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def read_folder(params: FolderParams, symbols: tuple[str, ...]) -> Iterator[Part
             yield Part(f"folder-{path.name}", stamp, symbol, partial(_bars, path, params))
 
 
-def _bars(path: Path, params: FolderParams) -> dict[str, pl.DataFrame]:
+def _bars(path: Path, params: FolderParams) -> Iterator[dict[str, pl.DataFrame]]:
     frame, names = read_file(path), params.columns
     wanted = {column: getattr(names, column) for column in {**BARS, **OPTIONAL}}
     wanted = {column: name for column, name in wanted.items() if name or column not in OPTIONAL}
@@ -87,8 +87,19 @@ def _bars(path: Path, params: FolderParams) -> dict[str, pl.DataFrame]:
         ),
     )
     if params.stamp == "close":
-        length = usual_interval(bars["ts"])
-        if length is None:
-            raise ValueError(f"{path}: must hold two bars, so that their length shows, was {bars.height}; add some")
-        bars = bars.with_columns(pl.col("ts") - length)
-    return {"bars": bars}
+        bars = bars.with_columns(_opens(bars, path))
+    yield {"bars": bars}
+
+
+def _opens(bars: pl.DataFrame, path: Path) -> pl.Series:
+    """When bars stamped at their closes opened: the usual length before, or where that lies before the close of the
+    bar before it, then: the last bar of a session may be shorter.
+    """
+    closes = bars.select("symbol", "ts").drop_nulls("ts").unique().sort("symbol", "ts", nulls_last=True)
+    steps = closes.select((pl.col("ts") - pl.col("ts").shift()).over("symbol")).to_series().drop_nulls()
+    if steps.is_empty():
+        raise ValueError(f"{path}: must hold two bars, so that their length shows, was {bars.height}; add some")
+    usual = pl.col("ts") - pl.lit(steps.mode().min())
+    opens = closes.with_columns(opened=pl.max_horizontal(usual, pl.col("ts").shift().over("symbol")))
+    found = bars.join(opens, on=["symbol", "ts"], how="left", nulls_equal=True, maintain_order="left")
+    return found["opened"].alias("ts")

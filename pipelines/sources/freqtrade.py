@@ -76,17 +76,17 @@ def pair_of(name: str) -> str:
     return name.replace("_", "/", 1).replace("_", ":", 1)
 
 
-def _bars(path: Path, symbol: str) -> dict[str, pl.DataFrame]:
+def _bars(path: Path, symbol: str) -> Iterator[dict[str, pl.DataFrame]]:
     frame = _read(path)
     bars = frame.select(
         pl.lit(symbol).alias("symbol"),
         utc(frame, "date", path).alias("ts"),
         *(pl.col(name).cast(pl.Float64) for name in COLUMNS[1:]),
     )
-    return {"bars": bars.cast(pl.Schema(BARS))}
+    yield {"bars": bars.cast(pl.Schema(BARS))}
 
 
-def _series(path: Path, symbol: str, name: str) -> dict[str, pl.DataFrame]:
+def _series(path: Path, symbol: str, name: str) -> Iterator[dict[str, pl.DataFrame]]:
     frame = _read(path)
     ts = utc(frame, "date", path)
     if name == "mark":
@@ -94,7 +94,7 @@ def _series(path: Path, symbol: str, name: str) -> dict[str, pl.DataFrame]:
         ts = ts + frame["date"].diff().median()
     value = pl.col("close" if name == "mark" else "open").cast(pl.Float64)
     columns = (pl.lit(symbol).alias("symbol"), pl.lit(name).alias("name"), ts.alias("ts"), value.alias("value"))
-    return {"series": frame.select(*columns).cast(pl.Schema(SERIES))}
+    yield {"series": frame.select(*columns).cast(pl.Schema(SERIES))}
 
 
 def _read(path: Path) -> pl.DataFrame:

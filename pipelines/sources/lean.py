@@ -17,7 +17,7 @@ from typing import Literal
 import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from pipelines.sources.rows import parse, unzipped
+from pipelines.sources.rows import Block, decoded, opened, parse, unzipped
 from pipelines.sources.tables import BARS, SERIES, Part, fingerprint
 
 # Kinds of securities whose zips hold other things than one symbol's bars, or bars in other units and zones.
@@ -98,7 +98,8 @@ def _describe(path: Path, folder: Path, params: LeanParams) -> _File | None:
 
 
 def _first_line(path: Path) -> str:
-    return unzipped(path).split(b"\n", 1)[0].decode()
+    with opened(path) as (stream, place):
+        return decoded(stream.readline(), f"{place}:1")
 
 
 def _factor_file(file: _File, folder: Path) -> Path:
@@ -115,22 +116,15 @@ def _factor_file(file: _File, folder: Path) -> Path:
     )
 
 
-def _read(files: list[_File], factors: Path | None, params: LeanParams) -> dict[str, pl.DataFrame]:
-    tables: dict[str, list[pl.DataFrame]] = {}
+def _read(files: list[_File], factors: Path | None, params: LeanParams) -> Iterator[dict[str, pl.DataFrame]]:
     for file in files:
-        data = unzipped(file.path)
-        quotes = len(data.split(b"\n", 1)[0].split(b",")) == len(QUOTE)
-        frame = _timed(parse(data, QUOTE if quotes else TRADE, file.path), file, params)
-        frame = frame.with_columns(pl.lit(file.symbol).alias("symbol"))
-        if quotes:
-            for name, table in _of_quotes(frame, params).items():
-                tables.setdefault(name, []).append(table)
-        else:
-            tables.setdefault("bars", []).append(_of_trades(frame, file, factors, params))
-    return {name: pl.concat(frames) for name, frames in tables.items()}
+        quotes = len(_first_line(file.path).split(",")) == len(QUOTE)
+        for block in unzipped(file.path, QUOTE if quotes else TRADE):
+            frame = _timed(block, file, params).with_columns(pl.lit(file.symbol).alias("symbol"))
+            yield _of_quotes(frame, params) if quotes else {"bars": _of_trades(frame, file, factors, params)}
 
 
-def _timed(frame: pl.DataFrame, file: _File, params: LeanParams) -> pl.DataFrame:
+def _timed(block: Block, file: _File, params: LeanParams) -> pl.DataFrame:
     """With `local`, the time as it stands in the file, and `ts`, that in UTC."""
     if file.month:
         midnight = dt.datetime.strptime(file.path.stem[:8], "%Y%m%d")
@@ -139,10 +133,10 @@ def _timed(frame: pl.DataFrame, file: _File, params: LeanParams) -> pl.DataFrame
         )
     else:
         local = pl.col("time").str.to_datetime("%Y%m%d %H:%M", time_unit="us", strict=False)
-    frame = frame.with_columns(local.alias("local"))
+    frame = block.frame.with_columns(local.alias("local"))
     if frame["local"].null_count():
-        line = frame["local"].is_null().arg_max() or 0
-        raise ValueError(f"{file.path}:{line + 1}: time must be LEAN's, was {frame['time'][line]!r}; fetch it again")
+        row = frame["local"].is_null().arg_max() or 0
+        raise ValueError(f"{block.line(row)}: time must be LEAN's, was {frame['time'][row]!r}; fetch it again")
     zone = EQUITY_ZONE if file.equity and params.resolution != "daily" else "UTC"
     # In the hour that the clock repeats, no exchange in New York is open.
     stamp = pl.col("local").dt.replace_time_zone(zone, ambiguous="earliest").dt.convert_time_zone("UTC")
@@ -180,7 +174,8 @@ def _of_trades(frame: pl.DataFrame, file: _File, factors: Path | None, params: L
 def _factors(path: Path) -> pl.DataFrame:
     """day, dividend and split: what prices up to that day are multiplied by."""
     columns = {"day": pl.String(), "dividend": pl.Float64(), "split": pl.Float64(), "price": pl.Float64()}
-    table = parse(path.read_bytes(), columns, path, 3)
+    with path.open("rb") as stream:
+        table = pl.concat(block.frame for block in parse(stream, columns, str(path), 3))
     return table.select(pl.col("day").str.to_date("%Y%m%d"), "dividend", "split").sort("day")
 
 

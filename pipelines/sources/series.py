@@ -69,7 +69,7 @@ def read_series(params: SeriesParams, symbols: tuple[str, ...]) -> Iterator[Part
         yield Part(f"series-{i}-{path.name}", fingerprint(file, path), None, partial(_read, file, i))
 
 
-def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
+def _read(file: SeriesFile, place: int) -> Iterator[dict[str, pl.DataFrame]]:
     path = Path(file.path)
     frame = read_file(path)
     for key, name in [
@@ -94,7 +94,7 @@ def _read(file: SeriesFile, place: int) -> dict[str, pl.DataFrame]:
         )
         for column in file.values
     ]
-    return {"series": _delayed(pl.concat(parts).cast(pl.Schema(SERIES)), file, place)}
+    yield {"series": _delayed(pl.concat(parts).cast(pl.Schema(SERIES)), file, place)}
 
 
 def _delayed(series: pl.DataFrame, file: SeriesFile, place: int) -> pl.DataFrame:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -64,16 +65,22 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a source reads at once: one file, or one symbol's files of a month.
+    """What a source reads in one go: one file, or one symbol's files of a month.
 
     key: unique among all sources' parts, names its files. fingerprint: changes whenever `read` would give something
-    else. symbol: the one symbol in it, None where only reading tells. read: table name → rows, in the source's order.
+    else. symbol: the one symbol in it, None where only reading tells. read: batches that fit into memory, each table
+    name → rows, in the source's order. section: of the parameters that it comes from.
     """
 
     key: str
     fingerprint: str
     symbol: str | None
-    read: Callable[[], Mapping[str, pl.DataFrame]]
+    read: Callable[[], Iterable[Mapping[str, pl.DataFrame]]]
+    section: str = ""
+
+
+Reader = Callable[[Any, tuple[str, ...]], Iterable[Part]]
+"""A source: from the section of its own name and the wanted symbols (none = all it has) to its parts."""
 
 
 def fingerprint(params: object, *files: Path) -> str:

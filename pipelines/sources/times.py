@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import zoneinfo
 from pathlib import Path
 
@@ -58,14 +57,6 @@ def check_zone(key: str, zone: str) -> None:
     """Raise ValueError where `zone` is no name of a time zone."""
     if zone not in zoneinfo.available_timezones():
         raise ValueError(f"{key}: must be a time zone, was {zone!r}; typical: UTC, America/New_York, Europe/London")
-
-
-def usual_interval(ts: pl.Series) -> dt.timedelta | None:
-    """The most frequent distance of a time to the one before it; None for fewer than two times."""
-    steps = ts.diff().drop_nulls()
-    steps = steps.filter(steps > dt.timedelta())
-    found: dt.timedelta | None = None if steps.is_empty() else steps.mode().min()  # type: ignore[assignment]
-    return found
 
 
 def _number(frame: pl.DataFrame, whole: pl.Expr, path: Path, zone: str) -> pl.Expr:

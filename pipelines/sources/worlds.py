@@ -72,7 +72,7 @@ def read_worlds(params: WorldsParams, symbols: tuple[str, ...]) -> Iterator[Part
         yield Part(f"worlds-{name}", stamp, symbol, partial(_read, name, section, params))
 
 
-def _read(name: str, section: object, params: WorldsParams) -> dict[str, pl.DataFrame]:
+def _read(name: str, section: object, params: WorldsParams) -> Iterator[dict[str, pl.DataFrame]]:
     found: dict[str, list[pl.DataFrame]] = {"bars": [], "series": [], "depth": [], "truth": []}
     for world in worlds.simulate(name, section, params.clock(), params.seed):
         bars, symbol = world.bars, pl.lit(world.bars.symbol)
@@ -90,7 +90,7 @@ def _read(name: str, section: object, params: WorldsParams) -> dict[str, pl.Data
             depth = pl.DataFrame({"ts": closes, **sides})
             found["depth"].append(depth.select(symbol.alias("symbol"), pl.lit(VENUE).alias("venue"), pl.all()))
             found["series"].append(figures_of(found["depth"][-1], params.book.depth_bp))
-    return {table: pl.concat(frames) for table, frames in found.items() if frames}
+    yield {table: pl.concat(frames) for table, frames in found.items() if frames}
 
 
 def _long(symbol: pl.Expr, name: str, ts: pl.Series, values: NDArray[np.float64]) -> pl.DataFrame:

@@ -25,6 +25,9 @@ PARAMS = replace(
 )
 
 
+LONG = "more than max_wait_days before the next bar"
+
+
 def find(bars: pl.DataFrame, params: EntryParams) -> pl.DataFrame:
     return index_entries(find_entries(bars, params)[0], bars)
 
@@ -99,9 +102,9 @@ def test_every_bar_by_hand() -> None:
 
 
 def test_what_the_last_bar_signals_is_counted(bars: pl.DataFrame) -> None:
-    table, left_out = find_entries(bars, replace(PARAMS, rule="every_bar", cooldown_bars=0))
+    table, left_out, _ = find_entries(bars, replace(PARAMS, rule="every_bar", cooldown_bars=0))
     assert table.height == 2 * 299
-    assert left_out == {"before_the_first_bar": 0, "on_or_after_the_last_bar": 2}
+    assert left_out == {"before the first bar": 0, "on or after the last bar": 2, LONG: 0}
 
 
 DAY = dt.datetime(2020, 1, 5, tzinfo=dt.UTC)
@@ -125,7 +128,7 @@ def listed(folder: Path, rows: str, head: str = "id,symbol,ts,side", **changes: 
 def test_a_listed_entry_stands_at_the_bar_that_holds_it(
     bars: pl.DataFrame, tmp_path: Path, moment: str, index: int
 ) -> None:
-    table, left_out = find_entries(bars, listed(tmp_path, f"007,A,{moment},1"))
+    table, left_out, _ = find_entries(bars, listed(tmp_path, f"007,A,{moment},1"))
     assert dict(table.schema) == LIST
     assert table["id"].to_list() == ["007"]
     assert index_entries(table, bars)["index"].to_list() == [index]
@@ -140,10 +143,30 @@ def test_an_entry_in_a_pause_waits_for_the_next_open(bars: pl.DataFrame, tmp_pat
     assert paused.filter(pl.col("symbol") == "A")["ts"][placed["index"][0] + 1] == DAY + dt.timedelta(days=2)
 
 
+def test_entries_that_wait_over_a_hole_are_counted_and_beyond_the_limit_left_out(
+    bars: pl.DataFrame, tmp_path: Path
+) -> None:
+    """No bars of A from the 6th to the 9th: the bar of the 5th closes at the 6th, the next one opens on the 10th."""
+    holed = bars.filter(
+        (pl.col("symbol") == "B") | ~pl.col("ts").dt.date().is_between(dt.date(2020, 1, 6), dt.date(2020, 1, 9))
+    )
+    rows = "1,A,2020-01-05,1\n2,A,2020-01-05 13:00,1\n3,A,2020-01-07 12:00,1\n4,A,2020-01-09 21:00,1\n5,B,2020-01-07,1"
+    days = {"1": 4.0, "2": 4.0, "3": 2.5, "4": 0.125, "5": 0.0}
+    for limit in (366.0, 4.0, 3.0, 0.125, 0.1, 0.0):
+        table, left_out, waits = find_entries(holed, listed(tmp_path, rows, max_wait_days=limit))
+        kept = {name: wait for name, wait in days.items() if wait <= limit}
+        found = zip(table["id"], waits, strict=True)
+        assert {name: wait / dt.timedelta(days=1) for name, wait in found} == kept
+        assert left_out[LONG] == 5 - len(kept)
+    every = replace(PARAMS, rule="every_bar", cooldown_bars=0, max_wait_days=3.9)
+    table, left_out, waits = find_entries(holed, every)
+    assert (table.height, left_out[LONG], waits.max()) == (294 + 299, 1, dt.timedelta())
+
+
 @pytest.mark.parametrize("side", ["1", "+1", "1.0", "long", "BUY", " Long "])
 def test_sides_of_any_spelling(bars: pl.DataFrame, tmp_path: Path, side: str) -> None:
     other = {"1": "-1", "+1": "-1", "1.0": "-1.0", "long": "short", "BUY": "SELL", " Long ": "Short"}[side]
-    table, _ = find_entries(bars, listed(tmp_path, f"1,A,2020-01-05,{side}\n2,B,2020-01-05,{other}"))
+    table, _, _ = find_entries(bars, listed(tmp_path, f"1,A,2020-01-05,{side}\n2,B,2020-01-05,{other}"))
     assert table["side"].to_list() == [1, -1]
 
 
@@ -166,15 +189,15 @@ def test_typed_columns(bars: pl.DataFrame, tmp_path: Path) -> None:
     rows = {"id": [7, 8], "symbol": ["B", "A"], "ts": [DAY, DAY], "side": [-1.0, 1.0]}
     frame = pl.DataFrame(rows).with_columns(pl.col("symbol").cast(pl.Categorical))
     frame.write_parquet(tmp_path / "e.parquet")
-    table, _ = find_entries(bars, replace(PARAMS, rule="file", file=str(tmp_path / "e.parquet")))
+    table, _, _ = find_entries(bars, replace(PARAMS, rule="file", file=str(tmp_path / "e.parquet")))
     assert table.select("id", "symbol", "ts", "side").rows() == [("8", "A", DAY, 1), ("7", "B", DAY, -1)]
 
 
 def test_listed_entries_without_a_fill_are_counted(bars: pl.DataFrame, tmp_path: Path) -> None:
     params = listed(tmp_path, "1,A,1999-01-01,1\n2,A,2020-10-26,1\n3,B,2030-01-01,1\n4,A,2020-01-05,1")
-    table, left_out = find_entries(bars, params)
+    table, left_out, _ = find_entries(bars, params)
     assert table["id"].to_list() == ["4"]
-    assert left_out == {"before_the_first_bar": 1, "on_or_after_the_last_bar": 2}
+    assert left_out == {"before the first bar": 1, "on or after the last bar": 2, LONG: 0}
 
 
 @pytest.mark.parametrize(
@@ -218,6 +241,7 @@ def test_bad_parameters_are_refused() -> None:
     for change, message in (
         ({"rule": "file", "file": ""}, r"evaluate\.entries\.file: must name a file"),
         ({"deviations": 0.0}, r"evaluate\.entries\.deviations: must lie in \(0, 20\], was 0\.0"),
+        ({"max_wait_days": -1.0}, r"evaluate\.entries\.max_wait_days: must lie in \[0, 366\], was -1\.0"),
         ({"zone": "Mars"}, r"evaluate\.entries\.zone: must be a time zone, was 'Mars'"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -245,6 +269,6 @@ def test_the_example_list_is_sound() -> None:
     path = ROOT / params.file
     days = pl.datetime_range(dt.datetime(2003, 1, 1), dt.datetime(2019, 1, 1), "1d", time_zone="UTC", eager=True)
     frames = [pl.DataFrame({"symbol": symbol, "ts": days}) for symbol in ("SPX", "NASDAQ")]
-    table, left_out = find_entries(pl.concat(frames), replace(params, rule="file", file=str(path)))
+    table, left_out, _ = find_entries(pl.concat(frames), replace(params, rule="file", file=str(path)))
     assert table.height == 8
     assert set(left_out.values()) == {0}

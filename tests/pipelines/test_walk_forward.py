@@ -122,8 +122,11 @@ def test_only_what_changed_is_done_again(checked: Path, tmp_path: Path, monkeypa
     )
     (folder / "done").touch()
     assert not prepare(fold, other, checked, folder)
-    (tmp_path / "e.csv").write_text("id,symbol,ts,side\n1,A,2001-01-03,1\n")
+    (tmp_path / "e.csv").write_text("id,symbol,ts,side\n1,A,2010-01-03,1\n")
     assert prepare(fold, other, checked, folder)
+    monkeypatch.chdir(folder)
+    walk_forward.entry_stage.main()
+    assert pl.read_parquet("data/entries.parquet")["id"].to_list() == ["1"], "the project's list, not one of the fold's"
 
 
 def test_the_stages_of_a_fold_are_those_of_the_pipeline() -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from part_reading import whole
 from pipelines.checks.bars import check_bars
 from pipelines.checks.depth import check_depth
 from pipelines.checks.finding import Finding, refusal
@@ -39,7 +40,7 @@ def found(bars: pl.DataFrame, calendar: str, deviations: float = 15.0) -> dict[s
 
 def lean(symbol: str, prices: str) -> pl.DataFrame:
     params = LeanParams(str(REAL / "raw/lean"), "hour", prices, True)  # type: ignore[arg-type]
-    return pl.concat(part.read()["bars"] for part in read_lean(params, (symbol,)))
+    return pl.concat(whole(part)["bars"] for part in read_lean(params, (symbol,)))
 
 
 def days(finding: Finding) -> list[dt.date]:

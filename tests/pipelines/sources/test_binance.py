@@ -13,10 +13,12 @@ import polars as pl
 import pytest
 
 from file_server import serve
+from part_reading import whole
+from pipelines import ingest as stage
 from pipelines.ingest import ingest
 from pipelines.params import section
-from pipelines.partitions import read_bars
-from pipelines.sources import BARS, OPTIONAL, SERIES, IngestParams
+from pipelines.partitions import read_bars, read_months
+from pipelines.sources import BARS, OPTIONAL, SERIES, IngestParams, rows
 from pipelines.sources.binance import BinanceParams, read_binance
 from pipelines.sources.download import DownloadParams
 from pipelines.sources.tables import TRADES
@@ -35,7 +37,7 @@ HEADER = (
 )
 
 
-def zipped(path: Path, text: str) -> Path:
+def zipped(path: Path, text: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(path.name.replace(".zip", ".csv"), text)
@@ -49,7 +51,7 @@ def with_checksum(path: Path) -> Path:
 
 
 def read(params: BinanceParams, path: Path, table: str = "bars") -> pl.DataFrame:
-    return pl.concat([part.read()[table] for part in read_binance(replace(params, path=str(path)), ())])
+    return pl.concat([whole(part)[table] for part in read_binance(replace(params, path=str(path)), ())])
 
 
 def minute(day: dt.date, number: int = 0, unit: int = 1000) -> int:
@@ -57,6 +59,7 @@ def minute(day: dt.date, number: int = 0, unit: int = 1000) -> int:
 
 
 DAY = dt.date(2023, 3, 23)
+FIRST = LINE.format(stamp=minute(DAY))
 
 
 @pytest.mark.parametrize("header", ["", HEADER])
@@ -70,16 +73,16 @@ def test_with_or_without_a_header_in_ms_or_us(tmp_path: Path, header: str, unit:
 
 def test_the_file_of_a_month_counts_before_those_of_its_days(tmp_path: Path) -> None:
     zipped(tmp_path / "A-1m-2023-03-24.zip", LINE.format(stamp=minute(dt.date(2023, 3, 24))))
-    zipped(tmp_path / "A-1m-2023-03-23.zip", LINE.format(stamp=minute(DAY)))
+    zipped(tmp_path / "A-1m-2023-03-23.zip", FIRST)
     parts = list(read_binance(replace(SPOT, path=str(tmp_path)), ()))
     assert [part.key for part in parts] == ["binance-spot-A-1m-2023-03"]
-    assert parts[0].read()["bars"]["ts"].dt.day().to_list() == [23, 24]
+    assert whole(parts[0])["bars"]["ts"].dt.day().to_list() == [23, 24]
     zipped(tmp_path / "monthly/A-1m-2023-03.zip", LINE.format(stamp=minute(dt.date(2023, 3, 1))))
     assert read(SPOT, tmp_path)["ts"].dt.day().to_list() == [1]
 
 
 def test_only_what_is_asked_for(tmp_path: Path) -> None:
-    line = LINE.format(stamp=minute(DAY))
+    line = FIRST
     for place in (
         "data/spot/daily/klines/A/1m/A-1m-2023-03-23.zip",
         "data/futures/um/daily/klines/U/1m/U-1m-2023-03-23.zip",
@@ -94,10 +97,10 @@ def test_only_what_is_asked_for(tmp_path: Path) -> None:
     assert [part.symbol for part in read_binance(asked, ())] == ["A"]
     assert [part.symbol for part in read_binance(replace(asked, market="usdm"), ())] == ["U"]
     assert read(replace(asked, start=None, end=DAY + dt.timedelta(1)), tmp_path).height == 1
-    month = LINE.format(stamp=minute(DAY)) + LINE.format(stamp=minute(DAY + dt.timedelta(1)))
+    month = FIRST + LINE.format(stamp=minute(DAY + dt.timedelta(1)))
     zipped(tmp_path / "data/spot/monthly/klines/D/1m/D-1m-2023-03.zip", month)
     (part,) = read_binance(replace(asked, start=DAY + dt.timedelta(1)), ("D",))
-    assert part.read()["bars"]["ts"].dt.day().to_list() == [24], "days before the start leave a month's file"
+    assert whole(part)["bars"]["ts"].dt.day().to_list() == [24], "days before the start leave a month's file"
 
 
 def test_trades(tmp_path: Path) -> None:
@@ -111,8 +114,48 @@ def test_trades(tmp_path: Path) -> None:
     assert trades.rows() == [("A", "binance_spot", ts, 10.5, 2, -1), ("A", "binance_spot", ts, 10.6, 3, 1)]
     header = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
     zipped(tmp_path / "A-aggTrades-2023-03-23.zip", header + f"1,10.5,2,1,1,{minute(DAY)},maybe\n")
-    with pytest.raises(ValueError, match=r"is_buyer_maker must be true or false, was 'maybe' in row 1"):
+    with pytest.raises(ValueError, match=r"A-aggTrades-2023-03-23\.csv:2: is_buyer_maker must be .* was 'maybe'"):
         read(replace(SPOT, kinds=("aggTrades",)), tmp_path, "trades")
+
+
+def test_trades_come_in_batches_that_lie_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the sizes of blocks and files, the tables hold the rows in the dump's order, and late ones stay late."""
+    times = [*range(20), 5, *range(20, 30), 10_000_000, 3, *range(10_000_001, 10_000_010)]
+    lines = [f"{i},{10 + i},1,{i},{i},{minute(DAY) + 1000 * t},{i % 2 == 0},True" for i, t in enumerate(times)]
+    zipped(tmp_path / "zips/A-aggTrades-2023-03.zip", "\n".join(lines))
+    zipped(tmp_path / "zips/A-1m-2023-03-23.zip", FIRST)
+    asked = replace(SPOT, path=str(tmp_path / "zips"), kinds=("klines", "aggTrades"))
+    params = replace(section("ingest", IngestParams, ROOT / "params.yaml"), sources=("binance",), binance=asked)
+    found = {}
+    for block, rows_at_once, files in ((1, 1, 41), (100, 7, 6), (rows.BLOCK_BYTES, stage.BATCH_ROWS, 2)):
+        monkeypatch.setattr(rows, "BLOCK_BYTES", block)
+        monkeypatch.setattr(stage, "BATCH_ROWS", rows_at_once)
+        folder = tmp_path / f"data{block}"
+        ingest(replace(params, symbols=("A",)), folder)
+        found[block] = list(read_months(folder / "trades", TRADES))
+        assert ingest(replace(params, symbols=("A",)), folder) == []
+        assert len(list(folder.glob("trades/*/*/*"))) == files
+    for months in found.values():
+        assert [month for month, _ in months] == ["2023-03", "2023-07"]
+        assert pl.concat([frame for _, frame in months])["price"].to_list() == [10.0 + i for i in range(42)]
+        assert [frame.height for _, frame in months] == [31, 11], "a late row stays beside its neighbours"
+
+
+def test_a_dump_that_is_wrong_behind_its_first_batch_leaves_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(stage, "BATCH_ROWS", 1)
+    shipped = section("ingest", IngestParams, ROOT / "params.yaml")
+    params = replace(shipped, sources=("binance",), symbols=(), binance=replace(SPOT, path=str(tmp_path / "zips")))
+    zipped(tmp_path / "zips/A-1m-2023-03.zip", FIRST + LINE.format(stamp=minute(DAY, 1)))
+    ingest(params, tmp_path / "data")
+    before = read_bars(tmp_path / "data/bars")
+    zipped(tmp_path / "zips/A-1m-2023-03.zip", 2 * FIRST.replace(",10,", ",9,") + f"{minute(DAY, 1)},10")
+    with pytest.raises(ValueError, match=r"csv:3: must have 12 fields, was 2"):
+        ingest(params, tmp_path / "data")
+    assert read_bars(tmp_path / "data/bars").equals(before)
+    assert [path.name for path in (tmp_path / "data").glob(".*")] == []
 
 
 def test_series_of_futures(tmp_path: Path) -> None:
@@ -145,29 +188,31 @@ def test_series_of_futures(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("block", [1, rows.BLOCK_BYTES])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (LINE.format(stamp=minute(DAY)) + f"{minute(DAY, 1)},ten,1,1,1\n", r"zip:2: open must be Float64, was 'ten'"),
-        (LINE.format(stamp=minute(DAY)) + "1,2,3,4,5,6,7,8,9,10,11,12,13\n", r"zip:2: must have 12 fields, was 13"),
-        ("", r"zip: must hold rows, was empty"),
-        (HEADER.replace("close,", "last,", 1) + LINE.format(stamp=minute(DAY)), r"was without \['close'\]"),
+        (FIRST + FIRST.replace(",10,", ",ten,"), r"23\.zip/A-1m-2023-03-23\.csv:2: open must be Float64, was 'ten'"),
+        (FIRST + "1,2,3,4,5,6,7,8,9,10,11,12,13\n", r"csv:2: must have 12 fields, was 13"),
+        ("", r"csv: must hold rows, was empty"),
+        (FIRST + f"{minute(DAY, 1)},10,12", r"csv:2: must have 12 fields, was 3"),
+        ((FIRST + f"{minute(DAY, 1)},10,1é").encode("latin1"), r"csv:2: must be UTF-8, was b'"),
+        (b"\xff\xfe", r"csv:1: must be UTF-8, was b'\\xff"),
+        (HEADER.replace("close,", "last,", 1) + FIRST, r"was without \['close'\]"),
         ("1,2,3\n", r"was without \['low'"),
     ],
 )  # fmt: skip
-def test_a_wrong_line_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_line_is_named(
+    tmp_path: Path, text: str | bytes, message: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "BLOCK_BYTES", block)
     zipped(tmp_path / "A-1m-2023-03-23.zip", text)
     with pytest.raises(ValueError, match=message):
         read(SPOT, tmp_path)
 
 
-def test_a_line_that_breaks_off_reaches_the_check(tmp_path: Path) -> None:
-    zipped(tmp_path / "A-1m-2023-03-23.zip", LINE.format(stamp=minute(DAY)) + f"{minute(DAY, 1)},10,12")
-    assert read(SPOT, tmp_path)["close"].to_list() == [11.0, None]
-
-
 def test_broken_files_are_refused(tmp_path: Path) -> None:
-    path = with_checksum(zipped(tmp_path / "A-1m-2023-03-23.zip", LINE.format(stamp=minute(DAY))))
+    path = with_checksum(zipped(tmp_path / "A-1m-2023-03-23.zip", FIRST))
     assert read(SPOT, tmp_path).height == 1
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
@@ -241,17 +286,30 @@ def test_parameters_are_checked(change: dict, message: str) -> None:
 
 @pytest.mark.data(str(REAL))
 @real
-def test_the_exchanges_own_files_served_and_read(tmp_path: Path) -> None:
-    """Three days of one-minute bars, one with an exchange halt, against the same days from another hand."""
+def test_the_exchanges_own_files_served_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three days of one-minute bars, one with an exchange halt, against the same days from another hand; from a server
+    that fails in every way on the first try, and lacks a fourth day.
+    """
     for path in REAL.glob("*-1m-*.zip"):
         symbol = path.name.split("-")[0]
         place = tmp_path / f"served/data/spot/daily/klines/{symbol}/1m/{path.name}"
         place.parent.mkdir(parents=True, exist_ok=True)
         with_checksum(Path(shutil.copy(path, place)))
+    failures = [
+        ("status", 429, {"Retry-After": "0"}), ("status", 503, {}), ("truncate", 20_000), ("stall", 1.0),
+        ("wrong", b"PK torn on its way"), ("truncate", 0),
+    ]  # fmt: skip
     with serve(tmp_path / "served") as server:
-        download = replace(OFFLINE, base_url=server.url)
-        asked = replace(SPOT, path=str(tmp_path / "here"), start=DAY, end=dt.date(2023, 3, 26), download=download)
-        bars = pl.concat(part.read()["bars"] for part in read_binance(asked, ("BTCUSDT", "ETHUSDT")))
+        served = sorted((tmp_path / "served").rglob("*.zip"))
+        for path, failure in zip(served, failures, strict=True):
+            server.failures[f"/{path.relative_to(tmp_path / 'served')}"] = [failure]
+        download = replace(OFFLINE, base_url=server.url, timeout_s=0.5, attempts=6)
+        asked = replace(SPOT, path=str(tmp_path / "here"), start=DAY, end=dt.date(2023, 3, 27), download=download)
+        bars = pl.concat(whole(part)["bars"] for part in read_binance(asked, ("BTCUSDT", "ETHUSDT")))
+        assert not any(server.failures.values()), "every failure was met"
+    assert capsys.readouterr().out.count("the server has no") == 2
+    got = sorted(path.relative_to(tmp_path / "here") for path in (tmp_path / "here").rglob("*.zip"))
+    assert got == [path.relative_to(tmp_path / "served") for path in served]
     assert bars.height == 2 * (3 * 1440 - 80)
     for symbol in ("BTCUSDT", "ETHUSDT"):
         other = pl.read_parquet(DATA / f"spot_1m/{symbol}.parquet").filter(

@@ -10,10 +10,16 @@ import ccxt
 import polars as pl
 import pytest
 
+from part_reading import whole
+from pipelines.ingest import ingest
+from pipelines.params import section
+from pipelines.partitions import read_series, symbols_in
+from pipelines.sources import IngestParams
 from pipelines.sources.ccxt import CcxtParams, read_ccxt
 from pipelines.sources.ccxt_live import live_bars
 from pipelines.sources.tables import BARS, SERIES, TRADES
 
+ROOT = Path(__file__).parents[3]
 HOUR = 3_600_000
 START = dt.datetime(2023, 1, 30, tzinfo=dt.UTC)
 BEGIN = int(START.timestamp() * 1000)
@@ -26,6 +32,7 @@ class Fake(ccxt.Exchange):
     """Hourly bars from BEGIN with a hole, the running one among them; trades, several of one time; funding."""
 
     calls: ClassVar[list[tuple]] = []
+    symbols: ClassVar[set[str]] = set()
     failures: ClassVar[list[Exception]] = []
     now = NOW
     hole = HOLE
@@ -64,6 +71,7 @@ class Fake(ccxt.Exchange):
         return self.answer("trades", since, limit, rows, lambda row: row["timestamp"])
 
     def fetch_funding_rate_history(self, symbol=None, since=None, limit=None, params=None) -> list:
+        self.symbols.add(symbol)
         rows = [{"timestamp": BEGIN + i * 8 * HOUR, "fundingRate": i / 1e4} for i in range(12)]
         return self.answer("funding", since, limit, rows, lambda row: row["timestamp"])
 
@@ -71,13 +79,13 @@ class Fake(ccxt.Exchange):
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
     monkeypatch.setattr(ccxt, "fake", Fake, raising=False)
-    Fake.calls, Fake.failures, Fake.now = [], [], NOW
+    Fake.calls, Fake.symbols, Fake.failures, Fake.now = [], set(), [], NOW
     return Fake
 
 
 def read(tmp_path: Path, table: str, **changes: object) -> pl.DataFrame:
     parts = read_ccxt(replace(PARAMS, path=str(tmp_path), **changes), ("BTC/USDT",))  # type: ignore[arg-type]
-    return pl.concat(part.read()[table] for part in parts)
+    return pl.concat(whole(part)[table] for part in parts)
 
 
 def test_bars_of_all_pages_without_the_running_one(tmp_path: Path) -> None:
@@ -113,6 +121,25 @@ def test_funding(tmp_path: Path) -> None:
     assert dict(series.schema) == SERIES
     assert series["value"].to_list() == [i / 1e4 for i in range(12)]
     assert series["name"].unique().to_list() == ["funding"]
+
+
+def test_funding_meets_bars_of_another_source_in_one_symbol(tmp_path: Path, fake: type[Fake]) -> None:
+    """The exchange is asked by its own name of the symbol, for what the section wants alone."""
+    shipped = section("ingest", IngestParams, ROOT / "params.yaml")
+    perp = {"source": "ccxt", "kinds": ["funding"], "symbols": ["BTC"], "aliases": {"BTC/USDT:USDT": "BTC"}}
+    asked = replace(PARAMS, path=str(tmp_path / "kept"))
+    columns = replace(shipped.folder.columns, ts="t")
+    (tmp_path / "bars").mkdir()
+    (tmp_path / "bars/BTC.csv").write_text("t,open,high,low,close,volume\n2023-01-30,1,1,1,1,1\n")
+    params = replace(
+        shipped, sources=("arch", "folder", "perp"), symbols=("SPX", "BTC"), sections={"perp": perp}, ccxt=asked,
+        folder=replace(shipped.folder, path=str(tmp_path / "bars"), columns=columns),
+    )  # fmt: skip
+    ingest(params, tmp_path / "data")
+    series = read_series(tmp_path / "data/series").filter(pl.col("name") == "funding")
+    assert series["symbol"].unique().to_list() == ["BTC"]
+    assert symbols_in(tmp_path / "data/bars") == ["BTC", "SPX"]
+    assert fake.symbols == {"BTC/USDT:USDT"}
 
 
 def test_outages_and_rate_limits_are_waited_for(tmp_path: Path, fake: type[Fake]) -> None:
@@ -198,17 +225,31 @@ def test_an_exchange_with_its_latest_rows_alone_is_refused(tmp_path: Path, monke
 def test_a_symbol_that_was_listed_late(tmp_path: Path) -> None:
     early = {"start": dt.date(2022, 12, 1), "page_rows": 40}
     assert read(tmp_path, "bars", **early)["open"].to_list() == [i for i in range(100) if i not in HOLE]
-    # Of December the exchange has said nothing, of January that it begins on the 30th.
-    assert [path.name[:7] for path in tmp_path.rglob("*-*.parquet") if "running" not in path.name] == ["2023-01"]
 
 
-def test_an_empty_month_is_asked_for_again(
+def test_months_before_a_listing_are_asked_for_once(
+    tmp_path: Path, fake: type[Fake], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of November and December the exchange says nothing, of January that it begins on the 30th."""
+    early = {"start": dt.date(2022, 11, 1), "page_rows": 40}
+    first = read(tmp_path, "bars", **early)
+    assert "fake has no 1h of BTC/USDT in 2022-11 to 2022-12; kept so" in capsys.readouterr().out
+    fake.calls.clear()
+    assert read(tmp_path, "bars", **early).equals(first)
+    assert min(since for _, since in fake.calls) >= int(dt.datetime(2023, 2, 1, tzinfo=dt.UTC).timestamp() * 1000)
+    assert capsys.readouterr().out == ""
+    kept = sorted(path.name[:7] for path in tmp_path.rglob("*.parquet") if "running" not in path.name)
+    assert kept == ["2022-11", "2022-12", "2023-01"]
+
+
+def test_what_was_never_answered_is_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(ccxt, "fake", Latest)
         assert read(tmp_path, "trades", kinds=("trades",)).is_empty()
-        assert "fake has no trades of BTC/USDT in 2023-01; asked again in the next run" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "fake has no trades of BTC/USDT in 2023-01-30 to 2023-02-02; asked again in the next run" in out
     assert read(tmp_path, "trades", kinds=("trades",)).height == 50
 
 
@@ -245,19 +286,42 @@ def test_a_month_settles_before_it_counts_as_over(tmp_path: Path, fake: type[Fak
 
 
 class Live(Fake):
-    """Sends the updates of its script; an exception in it is raised."""
+    """Sends the updates of its script, each at the time of its last bar; an exception in it is raised, a number is the
+    hour at which nothing has come for long.
+    """
 
     script: ClassVar[list] = []
     page = 1000
+    lag = 0
 
     async def watch_ohlcv(self, symbol, timeframe="1m", since=None, limit=None, params=None) -> list:
+        if not self.script:
+            raise IndexError
         step = self.script.pop(0)
         if isinstance(step, Exception):
             raise step
+        if step is None:
+            await asyncio.sleep(3600)
+        if isinstance(step, int | float):
+            Fake.now = BEGIN + int(step * HOUR)
+            await asyncio.sleep(0.01)
+            return await self.watch_ohlcv(symbol)
+        Fake.now = max(row[0] for row in step) + 1000
         return step
 
     async def fetch_ohlcv(self, symbol, timeframe, since, limit) -> list:  # type: ignore[override]
-        return super().fetch_ohlcv(symbol, timeframe, since, min(limit, self.page))
+        rows = super().fetch_ohlcv(symbol, timeframe, since, min(limit, self.page))
+        if not self.lag:
+            return rows
+        Live.lag -= 1
+        return [row for row in rows if row[0] < BEGIN + 3 * HOUR]
+
+
+@pytest.fixture(autouse=True)
+def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made exchange's clock jumps: who waits for it looks again at once."""
+    wait = asyncio.wait
+    monkeypatch.setattr(asyncio, "wait", lambda tasks, timeout: wait(tasks, timeout=min(timeout, 0.001)))
 
 
 def bar(i: int, close: float | None = None) -> list:
@@ -266,7 +330,8 @@ def bar(i: int, close: float | None = None) -> list:
 
 async def collect(script: list) -> list[tuple]:
     exchange, found = Live(), []
-    Live.script = script
+    Live.script = list(script)
+    Fake.now = max(row[0] for row in script[0]) + 500
     try:
         async for each in live_bars(exchange, "X", "1h", 0.001):
             found.append(each)
@@ -289,6 +354,12 @@ def expected(*numbers: int) -> list[tuple]:
         ([[bar(2)], [bar(1)], [bar(3)]], [2]),  # late news of a closed bar
         ([[bar(1)], [bar(3)], [bar(4)]], [1, 2, 3]),  # skipped without an error
         ([[bar(1), bar(2), bar(3)], [bar(4)]], [3]),  # what closed before the call comes with the first update
+        # The stream falls silent: bars come when they have closed for long, and not twice when it speaks again.
+        ([[bar(1, 1.5)], 2.1, 3.1, [bar(3, 3.3)], [bar(3)], [bar(4)], [bar(5)]], [1, 2, 3, 4]),
+        ([[bar(1, 1.5)], 2.002], []),  # it may yet speak
+        ([[bar(1)], 3.002], [1]),  # the second one has ended, not for long
+        ([[bar(1)], 2.1, [bar(4)]], [1, 2, 3]),
+        ([[bar(1)], 2.1, ccxt.NetworkError("gone"), [bar(2, 2.2)], [bar(3)]], [1, 2]),
     ],
 )
 def test_live_bars_come_once_when_closed_and_without_holes(script: list, numbers: list[int]) -> None:
@@ -299,6 +370,31 @@ def test_a_long_outage_is_fetched_page_by_page(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Live, "page", 3)
     script = [[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(29)], [bar(30)]]
     assert asyncio.run(collect(script)) == expected(*range(1, 30))
+
+
+def test_answers_that_lag_behind_the_stream_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = [[bar(1, 1.5)], ccxt.NetworkError("gone"), [bar(5)], [bar(6)]]
+    monkeypatch.setattr(Live, "lag", 2)  # so many answers have nothing behind bar 2
+    assert asyncio.run(collect(script)) == expected(1, 2, 3, 4, 5)
+
+
+def test_the_streams_own_bar_stands_in_where_the_exchange_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fake, "hole", range(0, 9))
+    script = [[bar(1)], ccxt.NetworkError("gone"), [bar(2)], [bar(3)]]
+    assert asyncio.run(collect(script)) == expected(1, 2)
+
+
+def test_a_caller_that_stops_leaves_no_task_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stopped() -> int:
+        Live.script, Fake.now = [[bar(1)], [bar(2)], [bar(3)], None], BEGIN + HOUR
+        bars = live_bars(Live(), "X", "1h", 0.001)
+        assert [await anext(bars), await anext(bars)] == expected(1, 2)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(bars), 0.05)
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(stopped()) == 1
 
 
 def test_live_errors_that_waiting_cannot_mend_are_raised() -> None:

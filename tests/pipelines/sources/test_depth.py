@@ -11,6 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from part_reading import whole
+from pipelines.sources import depth as source
 from pipelines.sources.depth import DepthFile, DepthParams, read_depth
 from pipelines.sources.depth_log import books
 from pipelines.sources.tables import DEPTH, SERIES
@@ -51,7 +53,7 @@ def test_the_book_is_the_snapshot_and_what_follows(tmp_path: Path) -> None:
         spot(14, 15, 2000, bids=[["98", "7"], ["97", "1"]], asks=[["101", "0"]]),
     )
     (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "venue", True),), 2, 1000, (10.0,)), ())
-    tables = part.read()
+    tables = whole(part)
     assert dict(tables["depth"].schema) == DEPTH
     assert dict(tables["series"].schema) == SERIES
     at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -120,12 +122,12 @@ def test_snapshots_in_parquet(tmp_path: Path) -> None:
     pl.DataFrame({"exchange_timestamp": stamps, **columns}).write_parquet(tmp_path / "a.parquet")
     params = DepthParams((DepthFile(str(tmp_path / "a.parquet"), "X", "v", True),), 2, 1000, (10.0,))
     (part,) = read_depth(params, ())
-    depth = part.read()["depth"]
+    depth = whole(part)["depth"]
     assert depth["ts"].dt.epoch("ms").to_list() == [1_700_000_001_000, 1_700_000_006_000]
     assert depth.row(0)[3:] == ([11, 10], [11, 10], [21, 22], [21, 22])
     pl.DataFrame({"exchange_timestamp": stamps}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(ValueError, match=r"a\.parquet: must have"):
-        part.read()
+        whole(part)
 
 
 def test_unsound_books_reach_the_check_and_give_no_figures(tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_unsound_books_reach_the_check_and_give_no_figures(tmp_path: Path) -> No
     pl.DataFrame(columns).write_parquet(tmp_path / "b.parquet")
     for path, sound in ((log, [False, True, False]), (tmp_path / "b.parquet", [True, False, False])):
         params = DepthParams((DepthFile(str(path), "X", "v", True),), 2, 1000, (10.0,))
-        tables = next(iter(read_depth(params, ()))).read()
+        tables = whole(next(iter(read_depth(params, ()))))
         assert tables["depth"].height == 3
         assert tables["depth"]["ts"].is_in(tables["series"]["ts"].implode()).to_list() == sound
 
@@ -150,7 +152,7 @@ def test_one_venue_feeds_the_series(tmp_path: Path) -> None:
     log = write(tmp_path / "a.jsonl", SNAPSHOT, spot(11, 11, 1))
     files = DepthFile(str(log), "X", "spot", False), DepthFile(str(log), "X", "usdm", True)
     first, second = read_depth(DepthParams(files, 2, 1000, (10.0,)), ())
-    assert (set(first.read()), set(second.read())) == ({"depth"}, {"depth", "series"})
+    assert (set(whole(first)), set(whole(second))) == ({"depth"}, {"depth", "series"})
     with pytest.raises(ValueError, match=r"files\[1\]\.series: must be true for one venue of X alone"):
         DepthParams((replace(files[0], series=True), files[1]), 2, 1000, (10.0,))
 
@@ -192,8 +194,21 @@ def test_the_rebuilt_book_has_the_exchanges_best_prices(market: str) -> None:
 def test_real_snapshots_keep_their_hole() -> None:
     file = DepthFile(str(REAL / "hyperliquid_eth_orderbooks.parquet"), "ETH", "hyperliquid", True)
     (part,) = read_depth(DepthParams((file,), 20, 1000, (10.0,)), ())
-    depth = part.read()["depth"]
+    depth = whole(part)["depth"]
     steps = depth["ts"].diff().drop_nulls()
     assert steps.min() == dt.timedelta(seconds=1)
     assert steps.max() > dt.timedelta(minutes=3)
     assert depth["bid_price"].list.len().unique().to_list() == [20]
+
+
+def test_a_long_log_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    updates = [spot(11 + i, 11 + i, 1000 * i, bids=[["99", str(1 + i)]]) for i in range(7)]
+    log = write(tmp_path / "a.jsonl", SNAPSHOT, *updates)
+    (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "v", True),), 2, 1000, (10.0,)), ())
+    at_once = whole(part)
+    monkeypatch.setattr(source, "BATCH_BOOKS", 3)
+    assert [batch["depth"].height for batch in part.read()] == [3, 3, 1]
+    found = whole(part)
+    assert found["depth"].equals(at_once["depth"])
+    ordered = (each["series"].sort("name", maintain_order=True) for each in (found, at_once))
+    assert next(ordered).equals(next(ordered))

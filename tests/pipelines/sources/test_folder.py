@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from part_reading import whole
 from pipelines.sources.folder import ColumnNames, FolderParams, read_folder
 
 COLUMNS = ColumnNames("", "time", "o", "h", "l", "c", "v", "", "")
@@ -12,7 +13,7 @@ COLUMNS = ColumnNames("", "time", "o", "h", "l", "c", "v", "", "")
 
 def bars(path: Path, columns: ColumnNames = COLUMNS, zone: str = "UTC", stamp: str = "open") -> pl.DataFrame:
     params = FolderParams(str(path), columns, zone, stamp)  # type: ignore[arg-type]
-    return pl.concat([part.read()["bars"] for part in read_folder(params, ())])
+    return pl.concat([whole(part)["bars"] for part in read_folder(params, ())])
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,23 @@ def test_a_time_zone_and_stamps_of_closes(tmp_path: Path) -> None:
         bars(tmp_path, stamp="close")
     with pytest.raises(ValueError, match="zone: must be a time zone, was 'EST5'"):
         bars(tmp_path, zone="EST5")
+
+
+def test_a_shorter_last_bar_opens_at_the_close_before_it(tmp_path: Path) -> None:
+    """Two sessions of two symbols, the second one until 13:00; one row late, one twice, one without a time."""
+    rows = [
+        (day, close) for day in (24, 27) for close in ("10:30", "11:30", "12:30", "13:00" if day == 27 else "13:30")
+    ]
+    rows.insert(3, rows.pop(1))
+    rows += [(27, "13:00"), (27, "soon")]
+    lines = "".join(f"2020-11-{day} {close},{s},1,1,1,1,1\n" for s in "AB" for day, close in rows)
+    (tmp_path / "x.csv").write_text("time,s,o,h,l,c,v\n" + lines)
+    found = bars(tmp_path, replace(COLUMNS, symbol="s"), zone="America/New_York", stamp="close")
+    opens = [None if ts is None else f"{ts:%d %H:%M}" for ts in found["ts"].dt.convert_time_zone("America/New_York")]
+    expected = ["24 09:30", "24 11:30", "24 12:30", "24 10:30"] + [
+        f"27 {t}" for t in ("09:30", "10:30", "11:30", "12:30")
+    ]
+    assert opens == [*expected, "27 12:30", None] * 2
 
 
 def test_the_order_of_the_source_stays(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from part_reading import whole
 from pipelines.sources.freqtrade import FreqtradeParams, pair_of, read_freqtrade
 from pipelines.sources.tables import BARS, SERIES
 
@@ -47,11 +48,11 @@ def test_candles_of_the_timeframe_and_series_of_futures(tmp_path: Path, suffix: 
     for name, hours in (("1h-futures", 1), ("8h-mark", 8), ("8h-funding_rate", 8), ("1h-premiumIndex", 1)):
         candles(tmp_path / "futures" / f"ETH_USDT_USDT-{name}{suffix}", hours)
     (part,) = read_freqtrade(replace(SPOT, path=str(tmp_path)), ())
-    bars = part.read()["bars"]
+    bars = whole(part)["bars"]
     assert dict(bars.schema) == BARS
     assert bars.row(1) == ("LTC/USDT", START + dt.timedelta(hours=1), 11, 11, 11, 11, 11)
     parts = list(read_freqtrade(replace(SPOT, path=str(tmp_path), candles="futures"), ()))
-    tables = [table for part in parts for table in part.read().items()]
+    tables = [table for part in parts for table in whole(part).items()]
     assert [(name, part.symbol) for part, (name, _) in zip(parts, tables, strict=True)] == [
         ("bars", "ETH/USDT:USDT"),
         ("series", "ETH/USDT:USDT"),
@@ -72,7 +73,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     pl.DataFrame({"date": [START]}).write_ipc(tmp_path / "LTC_USDT-1h.feather")
     (part,) = read_freqtrade(replace(SPOT, path=str(tmp_path)), ())
     with pytest.raises(ValueError, match=r"LTC_USDT-1h\.feather: must have the columns"):
-        part.read()
+        whole(part)
     candles(tmp_path / "notes.feather", 1)
     with pytest.raises(ValueError, match=r"notes\.feather: must be named like"):
         list(read_freqtrade(replace(SPOT, path=str(tmp_path)), ()))
@@ -85,10 +86,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_real_files() -> None:
     """The hour's candles are those of its twelve five minutes; the mark stays near them."""
     params = FreqtradeParams(str(REAL), "1h", "futures")
-    parts = {part.key: part.read() for part in read_freqtrade(params, ())}
+    parts = {part.key: whole(part) for part in read_freqtrade(params, ())}
     hourly = parts["freqtrade-LTC_USDT_USDT-1h-futures.feather"]["bars"]
     (fine,) = (
-        part.read()["bars"] for part in read_freqtrade(replace(params, timeframe="5m"), ()) if "-5m-" in part.key
+        whole(part)["bars"] for part in read_freqtrade(replace(params, timeframe="5m"), ()) if "-5m-" in part.key
     )
     summed = fine.group_by(pl.col("ts").dt.truncate("1h"), maintain_order=True).agg(
         pl.col("open").first(),

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from arch.data import sp500
 
+from part_reading import whole
 from pipelines.sources.lean import LeanParams, read_lean
 from pipelines.sources.tables import BARS, SERIES
 
@@ -19,14 +20,14 @@ real = pytest.mark.skipif(
 HOURLY = LeanParams("none", "hour", "adjusted", True)
 
 
-def zipped(path: Path, text: str) -> None:
+def zipped(path: Path, text: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{path.stem}.csv", text)
 
 
 def read(params: LeanParams, path: Path, *symbols: str, table: str = "bars") -> pl.DataFrame:
-    return pl.concat(part.read()[table] for part in read_lean(replace(params, path=str(path)), symbols))
+    return pl.concat(whole(part)[table] for part in read_lean(replace(params, path=str(path)), symbols))
 
 
 def utc(*parts: int) -> dt.datetime:
@@ -67,7 +68,7 @@ def test_minute_files_of_days_and_the_session(tmp_path: Path) -> None:
     params = LeanParams(str(tmp_path), "minute", "raw", True)
     (part,) = read_lean(params, ("ABC",))
     assert part.key == "lean-ABC-minute-202003"
-    ts = part.read()["bars"]["ts"].to_list()
+    ts = whole(part)["bars"]["ts"].to_list()
     assert ts == [utc(2020, 3, d, h, m) for d in (5, 6) for h, m in ((14, 30), (20, 59))]
     assert read(replace(params, regular_hours=False), tmp_path).height == 8
 
@@ -96,12 +97,18 @@ def test_daily_bars_and_crypto(tmp_path: Path) -> None:
 def test_mistakes_are_named(equities: Path) -> None:
     with pytest.raises(ValueError, match=r"ingest\.lean\.path: must hold zips of daily bars"):
         read(replace(HOURLY, resolution="daily"), equities)
-    zipped(equities / "equity/usa/hour/abc.zip", "20200305 09:00,1,1,1,1,1\nlater,1,1,1,1,1\n")
-    with pytest.raises(ValueError, match=r"abc\.zip:2: time must be LEAN's, was 'later'"):
-        read(HOURLY, equities)
-    zipped(equities / "equity/usa/hour/abc.zip", "20200305 09:00,1,1,1,1,1\n20200305 10:00,1,x,1,1,1\n")
-    with pytest.raises(ValueError, match=r"abc\.zip:2: high must be Float64, was 'x'"):
-        read(HOURLY, equities)
+    first = "20200305 09:00,1,1,1,1,1\n"
+    for text, message in (
+        (first + "later,1,1,1,1,1\n", r"abc\.zip/abc\.csv:2: time must be LEAN's, was 'later'"),
+        (first + "20200305 10:00,1,x,1,1,1\n", r"abc\.zip/abc\.csv:2: high must be Float64, was 'x'"),
+        (first + "20200305 10:00,1,1", r"abc\.zip/abc\.csv:2: must have 6 fields, was 3"),
+        (first.encode() + b"20200305 10\xff", r"abc\.zip/abc\.csv:2: must be UTF-8, was b'20200305"),
+        (b"\xff", r"abc\.zip/abc\.csv:1: must be UTF-8"),
+        ("", r"abc\.zip/abc\.csv: must hold rows, was empty"),
+    ):
+        zipped(equities / "equity/usa/hour/abc.zip", text)
+        with pytest.raises(ValueError, match=message):
+            read(HOURLY, equities)
     (equities / "equity/usa/factor_files/abc.csv").unlink()
     with pytest.raises(ValueError, match=r"ingest\.lean\.prices: needs a factor file of ABC"):
         read(HOURLY, equities)

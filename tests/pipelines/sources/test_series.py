@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from part_reading import whole
 from pipelines.sources.series import SeriesFile, SeriesParams, read_series
 from pipelines.sources.tables import SERIES
 
@@ -15,7 +16,7 @@ DAY = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
 
 
 def read(*files: SeriesFile) -> pl.DataFrame:
-    return pl.concat([part.read()["series"] for part in read_series(SeriesParams(files), ())])
+    return pl.concat([whole(part)["series"] for part in read_series(SeriesParams(files), ())])
 
 
 def test_a_long_file_and_a_wide_one(tmp_path: Path) -> None:
