@@ -164,7 +164,7 @@ def test_every_finding_has_a_meaning() -> None:
 
 
 def test_no_finding_is_an_empty_table() -> None:
-    assert all_places([]).height == 0
+    assert all_places([]).collect().height == 0
 
 
 def test_the_shipped_data_pass_and_only_holidays_leave(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_false_positives_on_a_long_sound_walk() -> None:
         "bad_tick": 0,
         "scale_jump": 0,
         "stale_close": 0,
+        "volume_outlier": 0,
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipelines.checks.bars import check_bars
 from pipelines.checks.depth import check_depth
 from pipelines.checks.finding import Finding, refusal
-from pipelines.checks.params import BadTickParams, CalendarParams, CheckParams
+from pipelines.checks.params import CalendarParams, CheckParams
 from pipelines.checks.trades import check_trades
 from pipelines.params import section
 from pipelines.sources.lean import LeanParams, read_lean
@@ -32,7 +32,7 @@ def utc(*parts: int) -> dt.datetime:
 def found(bars: pl.DataFrame, calendar: str, deviations: float = 15.0) -> dict[str, Finding]:
     """With the shipped parameters but for these."""
     params = section("check", CheckParams)
-    tick = BadTickParams(params.bad_tick.window_bars, deviations, params.bad_tick.least)
+    tick = replace(params.bad_tick, deviations=deviations)
     params = replace(params, calendar=CalendarParams(calendar, {}), bad_tick=tick)
     return {each.name: each for each in check_bars(bars, params, NOW)[1]}
 
@@ -82,7 +82,9 @@ def test_the_halt_of_binance(symbol: str) -> None:
     """2023-03-24: two years of minutes miss 80, in one place, and nothing traded for minutes around it."""
     bars = pl.read_parquet(REAL / f"spot_1m/{symbol}.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
     shown = found(bars, "24/7")
-    assert shown["missing_bars"].places.rows() == [(utc(2023, 3, 24, 12, 40), utc(2023, 3, 24, 14), 80)]
+    assert shown["missing_bars"].places.select("ts", "until", "missing").rows() == [
+        (utc(2023, 3, 24, 12, 40), utc(2023, 3, 24, 14), 80)
+    ]
     assert shown["zero_volume"].places["ts"].dt.date().unique().to_list() == [dt.date(2023, 3, 24)]
     assert set(shown) == {"missing_bars", "zero_volume", "stale_close", "bad_tick"}
 
