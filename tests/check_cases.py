@@ -41,7 +41,7 @@ MARK = CheckParams(
     BadTickParams(20, 15.0, 0.01, 5),
     ScaleJumpParams((1.5, 2.0, 3.0, 10.0, 100.0, 1000.0), 0.04, 3, 1.0),
     VolumeOutlierParams(20, 50.0),
-    SeriesOutlierParams(20, 20.0, 3),
+    SeriesOutlierParams(20, 5.0, 3),
     TradeOutlierParams(5, 15.0, 0.01),
     ClockParams(0.9, 0.3, 1000.0),
     6,

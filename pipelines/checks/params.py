@@ -64,15 +64,15 @@ class VolumeOutlierParams:
 
 @dataclass(frozen=True, slots=True)
 class SeriesOutlierParams:
-    """Values away from those on both sides, for up to `lasts_values`, by so many of `window_values` usual changes."""
+    """Up to `lasts_values` values away from both sides, by `times` the upper 5 % of `window_values` changes before."""
 
     window_values: int
-    deviations: float
+    times: float
     lasts_values: int
 
     def __post_init__(self) -> None:
         _exceeds("series_outlier.window_values", self.window_values, 3, "100")
-        _exceeds("series_outlier.deviations", self.deviations, 0, "15")
+        _exceeds("series_outlier.times", self.times, 0, "5")
         _exceeds("series_outlier.lasts_values", self.lasts_values, 0, "3")
 
 

@@ -10,7 +10,7 @@ from pipelines.checks.ahead import Relation
 from pipelines.checks.finding import Finding
 from pipelines.checks.judging import Seen, judge
 from pipelines.checks.params import CheckParams, SeriesOutlierParams
-from pipelines.checks.prices import MAD_TO_DEVIATION, outside_run
+from pipelines.checks.prices import outside_run
 from pipelines.checks.times import order_flags, stamp_flags
 
 Span = tuple[dt.datetime, dt.datetime]
@@ -75,16 +75,17 @@ def _rests(span: Span | None, stale_spacings: float) -> dict[str, pl.Expr]:
 def _outlier(left: pl.DataFrame, outlier: SeriesOutlierParams) -> pl.Series:
     """Up to `lasts_values` values away from those on both sides, which come back.
 
-    By more than `deviations` robust deviations of the `window_values` changes before; rests do not count, so that a
-    series which seldom moves is measured by its moves. Values that are missing or not finite are passed over.
+    By more than `times` the change that 5 % of the `window_values` changes before exceed, so that a series which jumps
+    by nature may jump. Rests do not count: what seldom moves is measured by its moves. Values that are missing or not
+    finite are passed over.
     """
     known = left.select("_at", "value").filter(pl.col("value").is_finite()).with_row_index("at")
     change, window = pl.col("value").diff().abs(), outlier.window_values
-    moves = known.select("at", change.alias("usual")).filter(pl.col("usual") > 0)
-    usual = moves.with_columns(pl.col("usual").rolling_median(window, min_samples=window // 2))
-    limit = outlier.deviations * MAD_TO_DEVIATION * pl.col("usual").shift(1)
+    moves = known.select("at", change.alias("large")).filter(pl.col("large") > 0)
+    large = moves.with_columns(pl.col("large").rolling_quantile(0.95, "lower", window, min_samples=window // 2))
+    limit = outlier.times * pl.col("large").shift(1)
     shown = (
-        known.join_asof(usual, on="at", strategy="backward")
+        known.join_asof(large, on="at", strategy="backward")
         .with_columns(limit.alias("limit"))
         .filter(outside_run(pl.col("value"), pl.col("limit"), outlier.lasts_values))
     )
