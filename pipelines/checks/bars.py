@@ -6,7 +6,7 @@ import datetime as dt
 
 import polars as pl
 
-from pipelines.checks.calendars import judge_times
+from pipelines.checks.calendars import Verdict, judge_times
 from pipelines.checks.clocks import clock_change, shifted, skewed
 from pipelines.checks.finding import Finding
 from pipelines.checks.judging import Seen, judge
@@ -32,14 +32,21 @@ def check_bars(frame: pl.DataFrame, params: CheckParams, now: dt.datetime) -> tu
         sound = ~(stamps["wrong_unit"] | stamps["future"]).fill_null(False)
         return left.select(pl.when(sound).then("ts").alias("ts")).to_series()
 
+    verdicts: dict[int, Verdict] = {}
+
+    def verdict_of(left: pl.DataFrame) -> Verdict:
+        # Behind their order rows only leave: as many are the same.
+        if left.height not in verdicts:
+            verdicts[left.height] = judge_times(times(left), calendar, params.gap_intervals)
+        return verdicts[left.height]
+
     def clock(left: pl.DataFrame) -> Seen:
-        ts = times(left)
-        flags = judge_times(ts, calendar, params.gap_intervals).flags
+        ts, flags = times(left), verdict_of(left).flags
         own: dict[str, pl.Expr | pl.Series] = {name: flag for name, flag in flags.items() if name != "gap"}
         return Seen({**own, "skewed": skewed(ts), "shifted": shifted(ts, calendar, params.clock.share)})
 
     def absent(left: pl.DataFrame) -> Seen:
-        verdict = judge_times(times(left), calendar, params.gap_intervals)
+        verdict = verdict_of(left)
         stale = (pl.col("open") == pl.col("close").shift(1)) & pl.lit(verdict.fresh)
         gap = {name: flag for name, flag in verdict.flags.items() if name == "gap"}
         return Seen({**gap, "stale_open": stale}, verdict.absent)

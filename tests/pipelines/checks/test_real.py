@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from pipelines.checks.ahead import relation_of
 from pipelines.checks.bars import check_bars
 from pipelines.checks.depth import check_depth
 from pipelines.checks.finding import Finding, refusal
 from pipelines.checks.params import CalendarParams, CheckParams
+from pipelines.checks.series import check_series
 from pipelines.checks.trades import check_trades
 from pipelines.params import section
+from pipelines.sources.depth import DepthFile, DepthParams, read_depth
 from pipelines.sources.lean import LeanParams, read_lean
 from pipelines.sources.tables import DEPTH, TRADES
 
@@ -127,3 +130,55 @@ def test_recorded_books_and_trades_are_sound_and_milliseconds_read_as_microsecon
         shown = {each.name: each for each in check(confused, params, NOW)[1]}
         assert shown["wrong_unit"].count == table.height
         assert "wrong_unit" in refusal(list(shown.values()))
+
+
+def prices_of(path: str, length: dt.timedelta) -> pl.DataFrame:
+    bars = pl.read_parquet(REAL / path, columns=["ts", "close"])
+    closed = (pl.col("ts").cast(pl.Datetime("us", "UTC")) + length).alias("ts")
+    return bars.select(closed, pl.col("close").log().alias("log"))
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_days_whose_value_is_stamped_at_their_begin_look_ahead_and_sound_series_do_not() -> None:
+    """Implied volatility of a day stamped 0:00 of it knows the day; a day later it is history. Funding is stamped when paid."""
+    clock = section("check", CheckParams).clock
+    series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+    closes = prices_of("perp_1h/BTCUSDT.parquet", dt.timedelta(hours=1))
+    days = {"vix", "implied_volatility", "put_call", "fear_greed"}
+    shown = {}
+    for delay in (0, 1):
+        for (name,), each in series.filter(pl.col("symbol").is_in(["*", "BTCUSDT"])).group_by("name"):
+            moved = each.with_columns(pl.col("ts") + dt.timedelta(days=delay if name in days else 0))
+            relation = relation_of(moved, closes, clock)
+            shown[name, delay] = relation is not None and relation.looks_ahead
+    assert {key for key, ahead in shown.items() if ahead} == {("vix", 0), ("implied_volatility", 0)}
+    assert {name for name, _ in shown} >= {*days, "funding"}
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_few_values_of_series_are_called_outliers() -> None:
+    """6 of 25,000: four of funding, and twice 54,686 contributors on 2023-03-15."""
+    params, called, values = section("check", CheckParams), 0, 0
+    series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+    for _, each in series.group_by("symbol", "name", maintain_order=True):
+        shown = {found.name: found.count for found in check_series(each, None, params, NOW)[1]}
+        called += shown.get("outlier", 0)
+        values += each.height
+    assert 0 < called < values / 2000
+
+
+@pytest.mark.data(str(REAL))
+@real
+@pytest.mark.parametrize(
+    ("file", "early"), [("binance_usdm_btcusdt_20240808.jsonl.gz", True), ("hyperliquid_eth_orderbooks.parquet", False)]
+)
+def test_a_recorder_whose_clock_is_behind(file: str, early: bool) -> None:
+    """The Binance log's receiver is 1.27 s behind the exchange; the other took 0.7 to 1.4 s for each book."""
+    symbol = "BTCUSDT" if early else "ETH"
+    (part,) = read_depth(DepthParams((DepthFile(str(REAL / "depth" / file), symbol, "v", False),), 2, 1000, ()), ())
+    books = part.read()["depth"]
+    shown = {found.name: found.count for found in check_depth(books, section("check", CheckParams), NOW)[1]}
+    assert shown == ({"clock_skew": books.height} if early else {})
+    assert (books["delay_ms"].median() < -1200) == early
