@@ -19,7 +19,8 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from pipelines.atomic import fresh_folder, write_file, write_json, write_parquet, write_text
 from pipelines.check_report import render
 from pipelines.checks.ahead import Relation, closes_of, relation_of
-from pipelines.checks.bars import check_bars
+from pipelines.checks.bars import check_bars, check_lag
+from pipelines.checks.calendars import inside_days
 from pipelines.checks.depth import check_depth
 from pipelines.checks.finding import REPORTED_ROWS, RULES, Finding, all_places, merged, refusal
 from pipelines.checks.params import CheckParams
@@ -85,9 +86,13 @@ def check_folder(source: Path, target: Path, params: CheckParams, now: dt.dateti
     checked = Checked(target / PLACES)
     files = sum(1 for table in RULES for _ in (source / table).glob("symbol=*/month=*/*.parquet"))
     with tqdm(total=files, desc="check", unit="part", disable=None) as bar:
+        first = None
         for symbol in symbols_in(source / "bars"):
             bars = read_bars(source / "bars", [symbol], origin=True)
             kept, found = check_bars(bars, params, now)
+            if (closes := closes_of(kept)) is not None and inside_days(kept):
+                first = first or (symbol, closes)
+                found += check_lag(kept, closes, first, params)
             checked.take("bars", bars.height, kept.height, found)
             write_part(kept.drop(ORIGIN), target / "bars", "checked")
             if kept["ts"].count():

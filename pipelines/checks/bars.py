@@ -10,6 +10,7 @@ from pipelines.checks.calendars import Verdict, judge_times
 from pipelines.checks.clocks import clock_change, shifted, skewed
 from pipelines.checks.finding import Finding
 from pipelines.checks.judging import Seen, judge
+from pipelines.checks.lags import lag_of
 from pipelines.checks.params import CheckParams
 from pipelines.checks.prices import price_flags
 from pipelines.checks.times import order_flags, stamp_flags
@@ -60,6 +61,22 @@ def check_bars(frame: pl.DataFrame, params: CheckParams, now: dt.datetime) -> tu
         absent,
     ]
     return judge("bars", symbol, frame, looks, params.bars)
+
+
+def check_lag(
+    kept: pl.DataFrame, closes: pl.DataFrame, other: tuple[str, pl.DataFrame], params: CheckParams
+) -> list[Finding]:
+    """lagged: all bars that stay, where they move as another symbol's, but at another time; see `lags`.
+
+    closes: of these bars; other: a symbol's name and closes.
+    """
+    symbol = kept["symbol"][0] or "no symbol"
+    name, theirs = other
+    lag = None if symbol == name else lag_of(closes, theirs, params.clock)
+    if lag is None or not lag.shifted:
+        return []
+    told = kept.with_columns(pl.lit(name).alias("beside"), pl.lit(lag.minutes).alias("minutes_late"))
+    return judge("bars", symbol, told, [lambda _: Seen({"lagged": pl.col("ts").is_not_null()})], params.bars)[1]
 
 
 def _alone() -> dict[str, pl.Expr]:

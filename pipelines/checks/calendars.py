@@ -93,6 +93,12 @@ def interval_of(ts: pl.Series) -> int | None:
     return int(steps.mode().min()) if len(steps) else None  # type: ignore[arg-type]
 
 
+def inside_days(bars: pl.DataFrame) -> bool:
+    """Whether several bars come a day."""
+    interval = interval_of(bars["ts"])
+    return interval is not None and interval <= DAY_US // 2
+
+
 def judge_times(ts: pl.Series, name: str, gap_intervals: float) -> Verdict:
     """One symbol's bars against a calendar; where it is none, or bars are longer than a day, against their own steps.
 

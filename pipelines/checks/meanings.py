@@ -23,6 +23,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "clock_change": "an hour is lost or repeated where local clocks change: local time that passes for UTC",
         "outside_session": "overlaps no session of the calendar",
         "shifted": "its session begins and ends as many hours beside the calendar's: another time zone",
+        "lagged": "moves as another symbol does, but hours before or after it: one has stamps of another zone",
         "missing_session": "the calendar has a session, the data have no bar in it",
         "missing_bars": "bars are missing inside a session",
         "gap": "comes later after the bar before than the interval allows (no calendar given)",

@@ -151,6 +151,7 @@ class BarRules:
     clock_change: MarkRule
     outside_session: Rule
     shifted: MarkRule
+    lagged: MarkRule
     missing_session: MarkRule
     missing_bars: MarkRule
     gap: MarkRule

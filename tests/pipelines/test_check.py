@@ -81,6 +81,18 @@ def test_trades_and_books_month_by_month_and_late_rows_replace_nothing(tmp_path:
         assert sorted(kept["ts"]) == sorted(stamps)
 
 
+def test_a_symbol_an_hour_beside_another_is_named_with_it(tmp_path: Path) -> None:
+    bars = hours(600)
+    late = of("B", bars.with_columns(pl.col("ts") + HOUR))
+    for symbol, frame in (("A", bars), ("B", late), ("C", of("C", bars))):
+        write_part(frame, tmp_path / "bars", symbol)
+    (found,) = check_folder(tmp_path, tmp_path / "checked", MARK, NOW).findings
+    assert (found.symbol, found.name, found.count) == ("B", "lagged", 600)
+    assert found.to_data()["rows"][0]["minutes_late"] == 60
+    assert found.to_data()["rows"][0]["beside"] == "A"
+    assert found.places["part"][0] == "bars/symbol=B/month=2020-01/B.parquet"
+
+
 @pytest.mark.parametrize("rule", ["mark", "drop"])
 def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
     """Trades with dirt at every border of pieces of 40, two venues, in two files of a month."""
@@ -90,7 +102,7 @@ def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.Mo
         TRADES,
         orient="row",
     )
-    dirt = {i: 1e3 if i % 80 else 1.0 for i in range(38, 360, 40)} | {i: -1.0 for i in range(79, 360, 80)}
+    dirt = {i: 1e3 if i % 80 else 1.0 for i in range(38, 360, 40)} | dict.fromkeys(range(79, 360, 80), -1.0)
     dirty = put(trades, {"price": dirt, "ts": {241: START + 200 * dt.timedelta(seconds=1)}})
     dirty = pl.concat([dirty[:121], dirty[[120]], dirty[121:]])  # and one trade twice
     write_part(dirty[:150], tmp_path / "trades", "one")
@@ -167,7 +179,7 @@ def test_a_refusal_names_the_rows_writes_the_report_and_leaves_the_tables(tmp_pa
     before = read_bars(tmp_path / "data/checked/bars")
     with pytest.raises(
         ValueError,
-        match=r"check.bars.not_finite: must not occur, was in 1 rows of A, the first at 2020-.* \(row 3 of bars/symbol=A/",
+        match=r"check.bars.not_finite: must not occur, was in 1 rows of A, the first at 2020-.* \(row 3 of bars/",
     ):
         run(tmp_path, "refuse")
     assert read_bars(tmp_path / "data/checked/bars").equals(before)

@@ -60,11 +60,12 @@ CASES: dict[str, tuple[pl.DataFrame, dict[str, list[int]]]] = {
     "volume_outlier": (put(CLEAN, {"volume": {60: 1e3}}), {"volume_outlier": [60]}),
 }
 WITH_A_CALENDAR = {"outside_session", "shifted", "missing_session", "missing_bars"}  # test_calendars.py, test_clocks.py
+WITH_ANOTHER = {"lagged"}  # test_check.py, test_lags.py
 NO_DROP = ("skewed", "clock_change", "gap", "stale_open", "scale_jump")
 
 
 def test_every_rule_has_a_case() -> None:
-    assert set(CASES) | WITH_A_CALENDAR == {field.name for field in fields(BarRules)}
+    assert set(CASES) | WITH_A_CALENDAR | WITH_ANOTHER == {field.name for field in fields(BarRules)}
 
 
 @pytest.mark.parametrize("calendar", ["none", "24/7"])

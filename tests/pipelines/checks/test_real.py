@@ -141,7 +141,7 @@ def prices_of(path: str, length: dt.timedelta) -> pl.DataFrame:
 @pytest.mark.data(str(REAL))
 @real
 def test_days_whose_value_is_stamped_at_their_begin_look_ahead_and_sound_series_do_not() -> None:
-    """Implied volatility of a day stamped 0:00 of it knows the day; a day later it is history. Funding is stamped when paid."""
+    """Implied volatility of a day stamped 0:00 of it knows the day; a day later it is history. Funding is sound."""
     clock = section("check", CheckParams).clock
     series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
     closes = prices_of("perp_1h/BTCUSDT.parquet", dt.timedelta(hours=1))
@@ -159,7 +159,7 @@ def test_days_whose_value_is_stamped_at_their_begin_look_ahead_and_sound_series_
 @pytest.mark.data(str(REAL))
 @real
 def test_few_values_of_series_are_called_outliers() -> None:
-    """6 of 25,000: four of funding, and twice 54,686 contributors on 2023-03-15."""
+    """5 of 24,773: funding in crashes (2021-05-19, 2022-11-10, 2023-11-09), and 54,686 contributors for 5,000 once."""
     params, called, values = section("check", CheckParams), 0, 0
     series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
     for _, each in series.group_by("symbol", "name", maintain_order=True):
