@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -41,10 +42,16 @@ def write_csv(frame: pl.DataFrame, path: str | Path) -> None:
 
 @contextmanager
 def fresh_folder(path: str | Path) -> Iterator[Path]:
-    """A new folder beside `path` that takes its place when the block ends well; an error leaves `path` as it was."""
+    """A new folder beside `path` that takes its place when the block ends well; an error leaves `path` as it was.
+
+    What a kill has left of earlier ones is removed first; those that are being written hold a lock and stay.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    lock = os.open(fresh, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         yield fresh
         os.chmod(fresh, 0o777 & ~_umask())
@@ -56,7 +63,25 @@ def fresh_folder(path: str | Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+    finally:
+        os.close(lock)
     _sync_folder(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the folders that stood beside `path` for a while, and that no process holds any more."""
+    for left in (*path.parent.glob(f".{path.name}.*.part"), *path.parent.glob(f".{path.name}.*.old")):
+        if not left.is_dir():
+            continue
+        lock = os.open(left, os.O_RDONLY)
+        try:
+            # The lock ends with its process, also if that is killed.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
 
 
 def write_file(write: Callable[[BinaryIO], object], path: str | Path) -> None:

@@ -52,15 +52,15 @@ def _joined(spans: Iterable[Span]) -> Span | None:
 
 
 def _span(found: Finding) -> Span | None:
-    begin, end = found.places.select(pl.col("ts").min().alias("begin"), pl.col("ts").max().alias("end")).row(0)
+    begin, end = found.spool.select(pl.col("ts").min().alias("begin"), pl.col("ts").max().alias("end")).collect().row(0)
     return None if begin is None else (begin, end)
 
 
 def _summary(findings: list[Finding], spans: Mapping[str, Span]) -> str:
     span = _joined(spans.values())
     time = "" if span is None else f", {span[0]:%Y-%m-%d} to {span[1]:%Y-%m-%d} (UTC)"
-    rules = {rule: sum(found.rule == rule for found in findings) for rule in ("refuse", "drop", "mark")}
-    words = {"refuse": "refused", "drop": "dropped", "mark": "marked"}
+    words = {"refuse": "refused", "drop": "dropped", "sort": "sorted", "mark": "marked"}
+    rules = {rule: sum(found.rule == rule for found in findings) for rule in words}
     kinds = ", ".join(f"{number} {words[rule]}" for rule, number in rules.items() if number)
     return f"{len(spans):,} symbols{time}. {len(findings)} findings{f': {kinds}' if kinds else ''}."
 
@@ -88,8 +88,7 @@ def _table(by_symbol: Mapping[tuple[int, str], list[Finding]]) -> str:
         for found in group:
             span = _span(found)
             first, last = ("–", "–") if span is None else (f"{each:%Y-%m-%d}" for each in span)
-            missing = found.places["missing"].sum()
-            count = f"{found.count:,}" + (f" <span class=range>({missing:,} bars)</span>" if missing else "")
+            count = f"{found.count:,}{_absent(found)}"
             cells = [found.name, f"<b class={found.rule}>{found.rule}</b>", count, first, last]
             body.append(
                 "<tr>"
@@ -101,6 +100,13 @@ def _table(by_symbol: Mapping[tuple[int, str], list[Finding]]) -> str:
         f"<div class='card wide'><table><thead><tr>{heads}<th class=text>what it says</th></tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _absent(found: Finding) -> str:
+    """How many bars are missing, and how many of them the check itself has dropped."""
+    missing, dropped = found.spool.select(pl.col("missing", "dropped").sum()).collect().row(0)
+    own = f", {dropped:,} dropped here" if dropped else ""
+    return f" <span class=range>({missing:,} bars{own})</span>" if missing else ""
 
 
 def _section(symbol: str, group: list[Finding], span: Span | None) -> str:
@@ -118,11 +124,12 @@ def _line(found: Finding, span: Span) -> str:
     begin, length = span[0], max((span[1] - span[0]).total_seconds(), 1.0)
     share = (pl.col("ts") - begin).dt.total_microseconds() / 1e6 / length
     bins = (
-        found.places.drop_nulls("ts")
+        found.spool.drop_nulls("ts")
         .select((share * BINS).floor().clip(0, BINS - 1).cast(pl.Int64).alias("bin"), "ts")
         .group_by("bin")
         .agg(pl.len().alias("count"), pl.col("ts").min())
         .sort("bin")
+        .collect()
     )
     most = max([1, *bins["count"]])
     marks = "".join(
@@ -138,17 +145,32 @@ def _line(found: Finding, span: Span) -> str:
 
 
 def _details(found: Finding, span: Span | None) -> str:
-    """A finding's timeline, which opens to its first rows."""
-    shown = found.rows.head(SHOWN_ROWS).drop("row", "symbol", "name", strict=False)
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in shown.columns)
-    body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in shown.iter_rows())
+    """A finding's timeline, which opens to its first rows; where neighbours decide, these stand around in grey."""
+    shown = found.rows.head(SHOWN_ROWS)
+    names = [name for name in shown.columns if name not in ("part", "symbol", "name", "before", "after")]
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    body, part, last = [], None, None
+    for row in shown.iter_rows(named=True):
+        if row["part"] not in (part, None):
+            part, last = row["part"], None
+            body.append(heading(html.escape(part), len(names)))
+        for kind, told in (("before", row.get("before")), ("", row), ("after", row.get("after"))):
+            # Of bars that follow each other each stands once.
+            if told is not None and told["ts"] is not None and not (kind == "before" and told["ts"] == last):
+                body.append(_row(told, names, bool(kind)))
+                last = told["ts"]
     rest = found.count - shown.height
     more = f"<p>and {rest:,} more in <a href='check.parquet'>check.parquet</a></p>" if rest else ""
     return (
         f"<details{' open' if found.count <= OPEN_ROWS else ''}><summary class=line><span>{found.name}</span>"
         f"{'<i></i>' if span is None else _line(found, span)}<b class={found.rule}>{found.rule} {found.count:,}</b>"
-        f"</summary><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}</details>"
+        f"</summary><table><thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>{more}</details>"
     )
+
+
+def _row(row: Mapping[str, object], names: list[str], beside: bool) -> str:
+    cells = "".join(f"<td>{_cell(row.get(name)) if name in row else ''}</td>" for name in names)
+    return f"<tr class=beside>{cells}</tr>" if beside else f"<tr>{cells}</tr>"
 
 
 def _cell(value: object) -> str:

@@ -19,6 +19,7 @@ from pipelines.sources.tables import BARS, OPTIONAL, SERIES, TIMESTAMP
 
 # What Hive calls the partition of rows whose key is missing.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
+ORIGIN = {"part": pl.String(), "row": pl.Int64()}
 
 
 class PartWriter:
@@ -77,30 +78,35 @@ def symbols_in(folder: str | Path) -> list[str]:
     return sorted(unquote(path.name.removeprefix("symbol=")) for path in Path(folder).glob("symbol=*"))
 
 
-def read_bars(folder: str | Path = "data/checked/bars", symbols: list[str] | None = None) -> pl.DataFrame:
+def read_bars(
+    folder: str | Path = "data/checked/bars", symbols: list[str] | None = None, origin: bool = False
+) -> pl.DataFrame:
     """Bars by symbol, in the order in which they stand in the files; optional columns only where any symbol has them.
 
-    symbols: which ones, None = all. Raises ValueError where there are none.
+    symbols: which ones, None = all. origin: with the columns part (file, as below the folder's parent) and row (in it,
+    from 0). Raises ValueError where there are none.
     """
-    bars = _read(Path(folder), {**BARS, **OPTIONAL}, symbols)
+    bars = _read(Path(folder), {**BARS, **OPTIONAL}, symbols, origin)
     if bars.is_empty():
         raise ValueError(f"{folder}: must hold bars, was empty; run the stage that writes it")
     return bars.drop(name for name in OPTIONAL if bars[name].null_count() == bars.height)
 
 
-def read_series(folder: str | Path = "data/series") -> pl.DataFrame:
+def read_series(folder: str | Path = "data/series", origin: bool = False) -> pl.DataFrame:
     """The ingested series by symbol and name, in the source's own order in time; empty where no source has any."""
-    return _read(Path(folder), SERIES, None).sort("symbol", "name", maintain_order=True, nulls_last=True)
+    return _read(Path(folder), SERIES, None, origin).sort("symbol", "name", maintain_order=True, nulls_last=True)
 
 
-def read_months(folder: Path, schema: dict[str, pl.DataType]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """A table's rows, one symbol's month (as it is written in the path) at a time, in the order of the files."""
-    for place in sorted(folder.glob("symbol=*/month=*")):
-        files = _in_order(place)
-        yield (
-            place.name.removeprefix("month="),
-            pl.scan_parquet(files, schema=schema, hive_partitioning=False).collect(),
-        )
+def read_pieces(folder: Path, schema: dict[str, pl.DataType], rows: int) -> Iterator[tuple[Path, pl.DataFrame]]:
+    """A table's rows with their origin, at most `rows` at a time, in the order of the files; and each one's month.
+
+    A month is the folder symbol=…/month=… below the table's.
+    """
+    for month in sorted(folder.glob("symbol=*/month=*")):
+        for file in _in_order(month):
+            table = _scan([file], schema, "part")
+            for first in range(0, table.select(pl.len()).collect().item(), rows):
+                yield month.relative_to(folder), _placed(table.slice(first, rows).collect(), folder, first)
 
 
 def _in_order(month: Path) -> list[Path]:
@@ -118,10 +124,25 @@ def _in_order(month: Path) -> list[Path]:
     return [path for _, batches in ordered for path in batches]
 
 
-def _read(folder: Path, schema: dict[str, pl.DataType], symbols: list[str] | None) -> pl.DataFrame:
+def _read(folder: Path, schema: dict[str, pl.DataType], symbols: list[str] | None, origin: bool) -> pl.DataFrame:
     wanted = symbols_in(folder) if symbols is None else symbols
     places = [folder / symbol_folder(None if symbol == MISSING else symbol) for symbol in wanted]
     files = [path for place in places for month in sorted(place.glob("month=*")) for path in _in_order(month)]
     if not files:
-        return pl.DataFrame(schema=schema)
-    return pl.scan_parquet(files, schema=schema, missing_columns="insert", hive_partitioning=False).collect()
+        return pl.DataFrame(schema={**schema, **ORIGIN} if origin else schema)
+    if not origin:
+        return _scan(files, schema, None).collect()
+    return _placed(_scan(files, schema, "part").collect(), folder, 0)
+
+
+def _scan(files: list[Path], schema: dict[str, pl.DataType], part: str | None) -> pl.LazyFrame:
+    return pl.scan_parquet(
+        files, schema=schema, missing_columns="insert", hive_partitioning=False, include_file_paths=part
+    )
+
+
+def _placed(rows: pl.DataFrame, folder: Path, first: int) -> pl.DataFrame:
+    """With the files named as below the table's parent, and the number of each row in its file."""
+    above = f"{folder.parent}/" if folder.parent != Path() else ""
+    number = first + pl.int_range(pl.len(), dtype=pl.Int64).over("part")
+    return rows.with_columns(pl.col("part").str.strip_prefix(above), number.alias("row"))

@@ -2,8 +2,8 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import polars as pl
@@ -14,26 +14,36 @@ from pipelines.checks.params import (
     BarRules,
     CalendarParams,
     CheckParams,
+    ClockParams,
     DepthRules,
     ScaleJumpParams,
+    SeriesOutlierParams,
     SeriesRules,
+    TradeOutlierParams,
     TradeRules,
+    VolumeOutlierParams,
 )
 from pipelines.sources.tables import BARS, SERIES
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+MILD = ("mark", "sort", "refuse")
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
 def marking(kind: type) -> Any:
-    return kind(*["mark"] * len(fields(kind)))
+    """Each rule the mildest: mark; of unsorted rows, which cannot stay where they are, sort, else refuse."""
+    return kind(**{name: next(r for r in MILD if r in get_args(hint)) for name, hint in get_type_hints(kind).items()})
 
 
 MARK = CheckParams(
     CalendarParams("none", {}),
     1.5,
-    BadTickParams(20, 15.0, 0.01),
-    ScaleJumpParams((1.5, 2.0, 3.0, 10.0, 100.0, 1000.0), 0.04, 3),
+    BadTickParams(20, 15.0, 0.01, 5),
+    ScaleJumpParams((1.5, 2.0, 3.0, 10.0, 100.0, 1000.0), 0.04, 3, 1.0),
+    VolumeOutlierParams(20, 50.0),
+    SeriesOutlierParams(20, 5.0, 3),
+    TradeOutlierParams(5, 15.0, 0.01),
+    ClockParams(0.9, 0.3, 1000.0),
     6,
     10.0,
     marking(BarRules),
@@ -87,6 +97,6 @@ def series(values: list[float | None], every: dt.timedelta = dt.timedelta(days=1
 def named(findings: list[Finding]) -> dict[str, list[int]]:
     """Finding → positions of its rows, or (where bars are absent) → how many are missing in each place."""
     return {
-        each.name: (each.rows["row"] if "row" in each.rows.columns else each.places["missing"]).to_list()
+        each.name: (each.places["missing"] if "missing" in each.rows.columns else each.rows["row"]).to_list()
         for each in findings
     }

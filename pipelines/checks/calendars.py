@@ -87,21 +87,26 @@ def sessions(name: str, first: dt.datetime, last: dt.datetime) -> Sessions:
     return Sessions(opens, closes, days // DAY_US, str(calendar.tz))
 
 
-def interval_of(bars: pl.DataFrame) -> int | None:
+def interval_of(ts: pl.Series) -> int | None:
     """The most frequent distance between bars that follow each other in time, µs; None for less than two bars."""
-    steps = bars["ts"].drop_nulls().unique().sort().diff().dt.total_microseconds().drop_nulls()
+    steps = ts.drop_nulls().unique().sort().diff().dt.total_microseconds().drop_nulls()
     return int(steps.mode().min()) if len(steps) else None  # type: ignore[arg-type]
 
 
-def judge_times(bars: pl.DataFrame, name: str, gap_intervals: float) -> Verdict:
+def inside_days(bars: pl.DataFrame) -> bool:
+    """Whether several bars come a day."""
+    interval = interval_of(bars["ts"])
+    return interval is not None and interval <= DAY_US // 2
+
+
+def judge_times(ts: pl.Series, name: str, gap_intervals: float) -> Verdict:
     """One symbol's bars against a calendar; where it is none, or bars are longer than a day, against their own steps.
 
     gap: without a calendar, later than `gap_intervals` median steps after the latest bar before.
     """
-    ts = bars["ts"]
-    interval = interval_of(bars)
+    interval = interval_of(ts)
     if interval is None:
-        return Verdict({}, {}, pl.repeat(False, bars.height, eager=True))
+        return Verdict({}, {}, pl.repeat(False, len(ts), eager=True))
     if name == "none" or interval > DAY_US:
         step = (ts - ts.shift(1).cum_max().forward_fill()).dt.total_microseconds()
         usual = step.filter(step > 0).median()
@@ -131,7 +136,7 @@ def _off_grid(ts: pl.Series, interval: int, zone: str) -> tuple[pl.Series, int]:
 
 def _days(ts: pl.Series, around: Sessions) -> Verdict:
     """Daily bars: stamped in UTC or in the exchange's time, whichever hits more sessions, then the steadier one."""
-    zones = ["UTC", around.zone]
+    zones = day_zones(ts, around)
     dates = {zone: _local(ts, zone) // DAY_US for zone in zones}
     grids = {zone: _off_grid(ts, DAY_US, zone) for zone in zones}
     zone = max(zones, key=lambda each: (int(np.isin(dates[each], around.days).sum()), -int(grids[each][0].sum())))
@@ -150,6 +155,11 @@ def _days(ts: pl.Series, around: Sessions) -> Verdict:
         {"missing_session": table},
         closed,
     )
+
+
+def day_zones(ts: pl.Series, around: Sessions) -> list[str]:
+    """In which daily bars may be stamped: at midnight in UTC they are days of UTC, else of either."""
+    return ["UTC"] if (ts.dt.time() == dt.time()).mean() > 0.5 else ["UTC", around.zone]  # type: ignore[operator]
 
 
 def _utc(wall: Times, zone: str) -> pl.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
@@ -12,8 +11,15 @@ from pipelines.checks.params import BarRules, DepthRules, SeriesRules, TradeRule
 
 REPORTED_ROWS = 200
 
-NO_UNTIL = pl.lit(None, pl.Datetime("us", "UTC")).alias("until")
-NO_MISSING = pl.lit(None, pl.Int64).alias("missing")
+TIMESTAMP = pl.Datetime("us", "UTC")
+PLACES = {
+    "part": pl.String(),
+    "row": pl.Int64(),
+    "ts": TIMESTAMP,
+    "until": TIMESTAMP,
+    "missing": pl.Int64(),
+    "dropped": pl.Int64(),
+}
 
 Rules = BarRules | SeriesRules | TradeRules | DepthRules
 RULES: dict[str, type[Rules]] = {"bars": BarRules, "series": SeriesRules, "trades": TradeRules, "depth": DepthRules}
@@ -23,79 +29,49 @@ RULES: dict[str, type[Rules]] = {"bars": BarRules, "series": SeriesRules, "trade
 class Finding:
     """One kind of finding in one symbol's rows (of series: one name's).
 
-    places: (ts, until, missing), one row for each that shows it; until and missing only where bars are absent.
-    rows: the first REPORTED_ROWS of them, whole, with their position among the rows judged together.
+    spool: (part, row, ts, until, missing, dropped), one row for each place that shows it. part and row: the file below
+    data/, and the row in it, from 0; of absent bars, the row before which they are missing. until, missing, dropped:
+    only where bars are absent; dropped: how many rows of that time the check itself has dropped.
+    rows: the first REPORTED_ROWS of them, whole; where neighbours decide, with the rows before and after.
     """
 
     table: str
     name: str
     rule: str
     symbol: str
-    places: pl.DataFrame
+    count: int
+    spool: pl.LazyFrame
     rows: pl.DataFrame
 
     @property
-    def count(self) -> int:
-        """How many rows show it, or from how many places bars are absent."""
-        return self.places.height
+    def places(self) -> pl.DataFrame:
+        """All places, in memory."""
+        return self.spool.collect()
 
     def to_data(self) -> dict[str, Any]:
         """For the report: plain data with the first rows."""
-        finite = [
-            pl.when(pl.col(name).is_finite()).then(pl.col(name)).otherwise(None).alias(name)
-            for name, kind in self.rows.schema.items()
-            if kind.is_float()
-        ]
-        lists = [
-            pl.col(name).list.eval(pl.when(pl.element().is_finite()).then(pl.element()))
-            for name, kind in self.rows.schema.items()
-            if isinstance(kind, pl.List)
-        ]
-        times = [
-            pl.col(name).dt.to_string("iso:strict") for name, kind in self.rows.schema.items() if kind.is_temporal()
-        ]
         return {
             "table": self.table,
             "finding": self.name,
             "rule": self.rule,
             "symbol": self.symbol,
             "count": self.count,
-            "rows": self.rows.drop("row", strict=False).with_columns(*finite, *lists, *times).to_dicts(),
+            "rows": self.rows.select(_plain(pl.col(name), kind) for name, kind in self.rows.schema.items()).to_dicts(),
         }
 
 
-def judge(
-    table: str,
-    symbol: str,
-    frame: pl.DataFrame,
-    flags: Mapping[str, pl.Expr | pl.Series],
-    rules: Rules,
-    absent: Mapping[str, pl.DataFrame] | None = None,
-) -> tuple[pl.DataFrame, list[Finding]]:
-    """The rows that stay, and the findings in the order of the rules.
-
-    flags: finding → true for each row that shows it (null: does not). absent: finding → (ts, until, missing) of bars
-    that are not there, from the first missing bar's open to the last one's end.
-    """
-    shown = frame.select(**flags).select(pl.all().fill_null(False))
-    findings = []
-    dropped = []
-    for field in fields(rules):
-        rule = getattr(rules, field.name)
-        if absent is not None and field.name in absent:
-            places = absent[field.name]
-            rows = places.select(pl.lit(symbol).alias("symbol"), "ts", "until", "missing")
-        elif field.name in flags:
-            rows = frame.with_row_index("row").filter(shown[field.name])
-            places = rows.select("ts", NO_UNTIL, NO_MISSING)
-            if rule == "drop":
-                dropped.append(field.name)
-        else:
-            continue
-        if places.height:
-            findings.append(Finding(table, field.name, rule, symbol, places, rows.head(REPORTED_ROWS)))
-    kept = frame.filter(~shown.select(pl.any_horizontal(dropped)).to_series()) if dropped else frame
-    return kept, findings
+def _plain(value: pl.Expr, kind: Any) -> pl.Expr:
+    """For JSON, which knows neither times nor NaN and Inf."""
+    if kind.is_float():
+        return pl.when(value.is_finite()).then(value)
+    if kind.is_temporal():
+        return value.dt.to_string("iso:strict")
+    if isinstance(kind, pl.List):
+        return value.list.eval(pl.when(pl.element().is_finite()).then(pl.element()))
+    if isinstance(kind, pl.Struct):
+        inside = [_plain(value.struct.field(each.name), each.dtype).alias(each.name) for each in kind.fields]
+        return pl.when(value.is_not_null()).then(pl.struct(inside)).alias(value.meta.output_name())
+    return value
 
 
 def merged(findings: list[Finding]) -> list[Finding]:
@@ -109,9 +85,10 @@ def merged(findings: list[Finding]) -> list[Finding]:
     found = []
     for key in keys:
         same = groups[key]
-        places = pl.concat([each.places for each in same])
+        count = sum(each.count for each in same)
+        spool = pl.concat([each.spool for each in same])
         rows = pl.concat([each.rows for each in same], how="diagonal").head(REPORTED_ROWS)
-        found.append(Finding(key[0], key[2], same[0].rule, key[1], places, rows))
+        found.append(Finding(key[0], key[2], same[0].rule, key[1], count, spool, rows))
     return found
 
 
@@ -121,20 +98,20 @@ def refusal(findings: list[Finding]) -> str:
     for found in findings:
         if found.rule == "refuse":
             others = [rule for rule in get_args(get_type_hints(RULES[found.table])[found.name]) if rule != "refuse"]
+            part, row, ts = found.spool.select("part", "row", "ts").head(1).collect().row(0)
+            place = "" if part is None else f" (row {row:,} of {part})"
             lines.append(
                 f"check.{found.table}.{found.name}: must not occur, was in {found.count:,} rows of {found.symbol}, the "
-                f"first at {found.places['ts'][0]}; mend the source, or set the rule to "
-                f"{' or '.join(others)} in params.yaml"
+                f"first at {ts}{place}; mend the source, or set the rule to {' or '.join(others)} in params.yaml"
             )
     return "\n".join(lines)
 
 
-def all_places(findings: list[Finding]) -> pl.DataFrame:
-    """Every row of every finding: table, finding, rule, symbol, ts, until, missing."""
+def all_places(findings: list[Finding]) -> pl.LazyFrame:
+    """Every row of every finding: table, finding, rule, symbol, and its place."""
     names = {"table": "table", "finding": "name", "rule": "rule", "symbol": "symbol"}
-    schema = {**dict.fromkeys(names, pl.String()), "ts": pl.Datetime("us", "UTC"), "until": pl.Datetime("us", "UTC")}
-    frames = [pl.DataFrame(schema={**schema, "missing": pl.Int64()})]
+    frames = [pl.LazyFrame(schema={**dict.fromkeys(names, pl.String()), **PLACES})]
     for each in findings:
         labels = [pl.lit(getattr(each, attribute)).alias(name) for name, attribute in names.items()]
-        frames.append(each.places.select(*labels, "ts", "until", "missing"))
+        frames.append(each.spool.select(*labels, *PLACES))
     return pl.concat(frames)

@@ -16,11 +16,13 @@ from inference import BarError
 from inference.book import book_figures
 from pipelines.sources.depth_log import books
 from pipelines.sources.files import read_file
-from pipelines.sources.tables import DEPTH, SERIES, Part, fingerprint
+from pipelines.sources.tables import DEPTH, RECEIPT, SERIES, Part, fingerprint
 from pipelines.sources.times import since_1970
 
 # Of a log at a time; in Python's lists a book of ten levels takes some 2 kB.
 BATCH_BOOKS = 10_000
+# Prices and quantities of the bids, of the asks, and how long the book was under way.
+Row = tuple[list[float], list[float], list[float], list[float], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _read(file: DepthFile, params: DepthParams) -> Iterator[dict[str, pl.DataFra
     path = Path(file.path)
     for sampled in _of_snapshots(path, params) if path.suffix == ".parquet" else _of_log(path, file.symbol, params):
         table = sampled.select(pl.lit(file.symbol).alias("symbol"), pl.lit(file.venue).alias("venue"), pl.all())
-        depth = table.select(*DEPTH).cast(pl.Schema(DEPTH))
+        depth = table.select(*DEPTH, *RECEIPT).cast(pl.Schema({**DEPTH, **RECEIPT}))
         yield {"depth": depth, **({"series": figures_of(depth, params.depth_bp)} if file.series else {})}
 
 
@@ -90,7 +92,7 @@ def figures_of(depth: pl.DataFrame, depth_bp: tuple[float, ...]) -> pl.DataFrame
     """The series of the sound books in the table depth; what is wrong with the others the check says."""
     rows = []
     # Book by book, since their numbers of levels may differ.
-    for symbol, _, ts, bp, bq, ap, aq in depth.iter_rows():
+    for symbol, _, ts, bp, bq, ap, aq in depth.select(*DEPTH).iter_rows():
         with suppress(BarError):
             rows.append({"symbol": symbol, "ts": ts, **book_figures(bp, bq, ap, aq, depth_bp)})
     if not rows:
@@ -100,7 +102,7 @@ def figures_of(depth: pl.DataFrame, depth_bp: tuple[float, ...]) -> pl.DataFrame
 
 
 def _of_log(path: Path, symbol: str, params: DepthParams) -> Iterator[pl.DataFrame]:
-    rows: dict[int, tuple[list[float], ...]] = {}
+    rows: dict[int, Row] = {}
     interval, kept = -1, None
     for ms, book in books(path, symbol):
         if kept is not None and ms // params.every_ms != interval:
@@ -111,21 +113,24 @@ def _of_log(path: Path, symbol: str, params: DepthParams) -> Iterator[pl.DataFra
         interval = ms // params.every_ms
         bids = [*islice(reversed(book.bids.items()), params.levels)]
         asks = [*islice(book.asks.items(), params.levels)]
-        kept = tuple([level[i] for level in side] for side in (bids, asks) for i in (0, 1))
+        kept = (*([level[i] for level in side] for side in (bids, asks) for i in (0, 1)), book.delay_ms)
     if kept is not None:
         rows[interval] = kept
     yield _sampled(rows, params)
 
 
-def _sampled(rows: dict[int, tuple[list[float], ...]], params: DepthParams) -> pl.DataFrame:
+def _sampled(rows: dict[int, Row], params: DepthParams) -> pl.DataFrame:
     ends = pl.Series("ts", [(at + 1) * params.every_ms for at in rows], dtype=pl.Int64)
-    names = list(DEPTH)[3:]
-    lists = {name: pl.Series([row[i] for row in rows.values()], dtype=DEPTH[name]) for i, name in enumerate(names)}
-    return pl.DataFrame({"ts": ends.cast(pl.Datetime("ms", "UTC")), **lists})
+    types = dict([*list(DEPTH.items())[3:], *RECEIPT.items()])
+    columns = {name: pl.Series([row[i] for row in rows.values()], dtype=types[name]) for i, name in enumerate(types)}
+    return pl.DataFrame({"ts": ends.cast(pl.Datetime("ms", "UTC")), **columns})
 
 
 def _of_snapshots(path: Path, params: DepthParams) -> Iterator[pl.DataFrame]:
-    """Columns: exchange_timestamp (ms, or any unit since 1970) and {bid,ask}_{price,size}_0, best level first."""
+    """Columns: exchange_timestamp (ms, or any unit since 1970) and {bid,ask}_{price,size}_0, best level first.
+
+    And, where it has one, timestamp: when the book was received, in seconds since 1970.
+    """
     frame = read_file(path)
     found = [int(match[1]) for name in frame.columns if (match := re.fullmatch(r"bid_price_(\d+)", name))]
     levels = range(min(params.levels, len(found)))
@@ -142,4 +147,6 @@ def _of_snapshots(path: Path, params: DepthParams) -> Iterator[pl.DataFrame]:
     # Without sorting: a row that comes late may not change an interval that has ended.
     ts = since_1970(pl.col("exchange_timestamp")).cum_max().dt.truncate(every).dt.offset_by(every).alias("ts")
     lists = [pl.concat_list(names).alias(name) for name, names in columns.items()]
-    yield frame.select(ts, *lists).group_by("ts", maintain_order=True).last()
+    sent = since_1970(pl.col("exchange_timestamp")).dt.epoch("us") / 1e3
+    delay = pl.col("timestamp").cast(pl.Float64) * 1e3 - sent if "timestamp" in frame.columns else pl.lit(None)
+    yield frame.select(ts, *lists, delay.alias("delay_ms")).group_by("ts", maintain_order=True).last()

@@ -19,13 +19,18 @@ Place = Literal["old", "next", "gap"]
 
 
 class Book:
-    """Bids and asks, price → quantity by ascending price, after the update `last`."""
+    """Bids and asks, price → quantity by ascending price, after the update `last`.
+
+    delay_ms: how long that update was under way, by the receiver's clock less by the exchange's; None where the log
+    does not say.
+    """
 
     def __init__(self) -> None:
         self.bids = SortedDict()
         self.asks = SortedDict()
         self.last: int | None = None
         self.fresh = False
+        self.delay_ms: float | None = None
 
     def start(self, snapshot: dict[str, Any]) -> None:
         """Take a snapshot; the next difference must reach over it."""
@@ -97,7 +102,9 @@ def books(path: Path, symbol: str) -> Iterator[tuple[int, Book]]:
             elif place == "next":
                 _taken(book.apply, each, path, number)
                 lost_at = 0
-                latest = max(latest, _taken(lambda update: int(update["E"]), each, path, number))
+                sent = _taken(lambda update: int(update["E"]), each, path, number)
+                latest = max(latest, sent)
+                book.delay_ms = None if each["received_ms"] is None else each["received_ms"] - sent
                 yield latest, book
     if lost_at:
         raise ValueError(
@@ -124,6 +131,9 @@ def _message(line: str, path: Path, number: int) -> dict[str, Any]:
     except ValueError:
         raise ValueError(f"{path}:{number}: must be a time and JSON, was {line[:60]!r}; mend the line") from None
     update: dict[str, Any] = message.get("data", message)
+    received = line[: line.index("{")].strip()
+    # ns since 1970; a time in another unit or spelling is none.
+    update["received_ms"] = int(received) / 1e6 if received.isdigit() and len(received) == 19 else None
     return update
 
 

@@ -44,6 +44,8 @@ DEPTH = {
     "ask_price": pl.List(pl.Float64()),
     "ask_quantity": pl.List(pl.Float64()),
 }
+# Of a book, where a source knows both clocks: when it was received, less when the exchange sent it, in milliseconds.
+RECEIPT = {"delay_ms": pl.Float64()}
 # What a generated world knows of each bar and no market tells; ts is the bar's open. No feature may read it.
 TRUTH = SERIES
 SCHEMAS: dict[str, dict[str, pl.DataType]] = {
@@ -93,9 +95,13 @@ def fingerprint(params: object, *files: Path) -> str:
 
 
 def check_columns(name: str, frame: pl.DataFrame, source: str) -> None:
-    """Raise ValueError where a source brings other columns than the table has; bars may have those of OPTIONAL too."""
+    """Raise ValueError where a source brings other columns than the table has.
+
+    Bars may have those of OPTIONAL too, books those of RECEIPT.
+    """
     needed = SCHEMAS[name]
-    allowed = {**needed, **OPTIONAL} if name == "bars" else needed
+    more: dict[str, Mapping[str, pl.DataType]] = {"bars": OPTIONAL, "depth": RECEIPT}
+    allowed = {**needed, **more.get(name, {})}
     schema = dict(frame.schema)
     if any(schema.get(column) != kind for column, kind in needed.items()) or any(
         allowed.get(column) != kind for column, kind in schema.items()

@@ -1,5 +1,8 @@
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -58,3 +61,32 @@ def test_a_fresh_folder_takes_the_place_of_the_old_one_or_leaves_it(tmp_path: Pa
         fail()
     assert os.listdir(place) == ["new.txt"]
     assert os.listdir(tmp_path) == ["data"]
+
+
+KILLED = """
+import os, signal, sys
+from pipelines.atomic import fresh_folder
+with fresh_folder(sys.argv[1]) as folder:
+    (folder / "half.txt").write_text("")
+    print(folder, flush=True)
+    sys.stdin.read() if sys.argv[2] == "waits" else os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_kill_has_left_is_swept_but_not_what_is_being_written(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    command = [sys.executable, "-P", "-c", KILLED, str(place)]
+    killed = subprocess.run([*command, "dies"], stdout=subprocess.PIPE, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = Path(killed.stdout.decode().strip())
+    assert left.is_dir()
+    with subprocess.Popen([*command, "waits"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        busy = Path(other.stdout.readline().strip())
+        assert not left.exists()
+        with atomic.fresh_folder(place) as folder:
+            (folder / "new.txt").write_text("")
+        assert busy.is_dir()
+        other.communicate("")
+    assert os.listdir(tmp_path) == ["data"]
+    assert os.listdir(place) == ["half.txt"]  # the last to end

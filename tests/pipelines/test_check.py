@@ -81,6 +81,59 @@ def test_trades_and_books_month_by_month_and_late_rows_replace_nothing(tmp_path:
         assert sorted(kept["ts"]) == sorted(stamps)
 
 
+def test_a_symbol_an_hour_beside_another_is_named_with_it(tmp_path: Path) -> None:
+    bars = hours(600)
+    late = of("B", bars.with_columns(pl.col("ts") + HOUR))
+    for symbol, frame in (("A", bars), ("B", late), ("C", of("C", bars))):
+        write_part(frame, tmp_path / "bars", symbol)
+    (found,) = check_folder(tmp_path, tmp_path / "checked", MARK, NOW).findings
+    assert (found.symbol, found.name, found.count) == ("B", "lagged", 600)
+    assert found.to_data()["rows"][0]["minutes_late"] == 60
+    assert found.to_data()["rows"][0]["beside"] == "A"
+    assert found.places["part"][0] == "bars/symbol=B/month=2020-01/B.parquet"
+
+
+@pytest.mark.parametrize("rule", ["mark", "drop"])
+def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    """Trades with dirt at every border of pieces of 40, two venues, in two files of a month."""
+    seconds = [START + i * dt.timedelta(seconds=1) for i in range(400)]
+    trades = pl.DataFrame(
+        [("A", "x" if i % 3 else "y", ts, 100.0 + i % 5, 1.0 + i, 1) for i, ts in enumerate(seconds)],
+        TRADES,
+        orient="row",
+    )
+    dirt = {i: 1e3 if i % 80 else 1.0 for i in range(38, 360, 40)} | dict.fromkeys(range(79, 360, 80), -1.0)
+    dirty = put(trades, {"price": dirt, "ts": {241: START + 200 * dt.timedelta(seconds=1)}})
+    dirty = pl.concat([dirty[:121], dirty[[120]], dirty[121:]])  # and one trade twice
+    write_part(dirty[:150], tmp_path / "trades", "one")
+    write_part(dirty[150:], tmp_path / "trades", "two")
+    rules = replace(MARK.trades, outlier=rule, not_positive=rule, duplicate=rule)  # type: ignore[arg-type]
+    told = []
+    for rows in (40, 1000):
+        monkeypatch.setattr("pipelines.check.PIECE_ROWS", rows)
+        target = tmp_path / f"checked{rows}"
+        checked = check_folder(tmp_path, target, replace(MARK, trades=rules), NOW)
+        kept = pl.read_parquet(target / "trades/**/*.parquet", hive_partitioning=False)
+        told.append(({f.name: f.places for f in checked.findings}, checked.counts["trades"], kept))
+    (small, counts, kept), (large, same, whole) = told
+    assert set(small) == set(large) == {"outlier", "not_positive", "duplicate", "unsorted"}
+    assert all(small[name].equals(large[name]) for name in large)
+    assert small["duplicate"]["row"].to_list() == [121]
+    assert small["outlier"].height == 9
+    assert counts == same
+    assert kept.equals(whole)
+
+
+def test_many_places_go_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dirty(tmp_path)
+    light = check_folder(tmp_path, tmp_path / "checked", MARK, NOW)
+    monkeypatch.setattr("pipelines.check.PLACES_IN_MEMORY", 1)
+    spooled = check_folder(tmp_path, tmp_path / "again", MARK, NOW)
+    assert list((tmp_path / "again/.places").iterdir())
+    assert all_places(spooled.findings).collect().equals(all_places(light.findings).collect())
+    assert render(spooled.counts, spooled.findings, spooled.spans) == render(light.counts, light.findings, light.spans)
+
+
 def run(folder: Path, rule: str) -> None:
     dirty(folder / "data")
     text = (ROOT / "params.yaml").read_text()
@@ -105,9 +158,19 @@ def test_the_stage_writes_tables_and_reports(tmp_path: Path) -> None:
     assert (nan["count"], nan["rule"]) == (1, "drop")
     assert nan["rows"][0]["ts"] == "2020-01-01T03:00:00.000000+00:00"
     assert nan["rows"][0]["close"] is None
+    assert (nan["rows"][0]["part"], nan["rows"][0]["row"]) == ("bars/symbol=A/month=2020-01/A.parquet", 3)
     assert found["bars", "B/C", "zero_volume"]["count"] == 2
     places = pl.read_parquet(tmp_path / "artifacts/check.parquet")
     assert places.height == sum(f["count"] for f in data["findings"])
+    for part, row, ts in places.select("part", "row", "ts").rows():
+        assert pl.read_parquet(tmp_path / "data" / part, hive_partitioning=False)["ts"][row] >= ts  # later: of gaps
+    assert "symbol=A/month=2020-01/A.parquet" in (tmp_path / "artifacts/check.html").read_text()
+    assert sorted(path.name for path in (tmp_path / "data/checked").iterdir()) == [
+        "bars",
+        "depth",
+        "series.parquet",
+        "trades",
+    ]
     assert places.filter(finding="zero_volume", symbol="B/C")["ts"].to_list() == [START + 7 * HOUR, START + 8 * HOUR]
 
 
@@ -115,7 +178,8 @@ def test_a_refusal_names_the_rows_writes_the_report_and_leaves_the_tables(tmp_pa
     run(tmp_path, "drop")
     before = read_bars(tmp_path / "data/checked/bars")
     with pytest.raises(
-        ValueError, match=r"check.bars.not_finite: must not occur, was in 1 rows of A, the first at 2020-"
+        ValueError,
+        match=r"check.bars.not_finite: must not occur, was in 1 rows of A, the first at 2020-.* \(row 3 of bars/",
     ):
         run(tmp_path, "refuse")
     assert read_bars(tmp_path / "data/checked/bars").equals(before)
@@ -164,7 +228,7 @@ def test_every_finding_has_a_meaning() -> None:
 
 
 def test_no_finding_is_an_empty_table() -> None:
-    assert all_places([]).height == 0
+    assert all_places([]).collect().height == 0
 
 
 def test_the_shipped_data_pass_and_only_holidays_leave(tmp_path: Path) -> None:

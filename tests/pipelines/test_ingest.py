@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.ingest import ingest
 from pipelines.params import section
-from pipelines.partitions import read_bars, read_months, read_series, symbols_in, write_part
+from pipelines.partitions import read_bars, read_pieces, read_series, symbols_in, write_part
 from pipelines.sources import BARS, SERIES, SOURCES, IngestParams
 from pipelines.sources.arch import ArchParams
 from pipelines.sources.folder import ColumnNames, FolderParams
@@ -96,8 +96,23 @@ def test_files_of_a_folder_stand_in_the_order_of_their_times(tmp_path: Path) -> 
         (tmp_path / f"raw/{name}.csv").write_text(f"time,s,o,h,l,c,v\n{day},A,1,1,1,1,{volume}\n")
     ingest(folder_source(tmp_path / "raw", replace(COLUMNS, symbol="s")), tmp_path)
     assert read_bars(tmp_path / "bars")["volume"].to_list() == [2, 10]
-    ((_, month),) = read_months(tmp_path / "bars", BARS)
-    assert month["volume"].to_list() == [2, 10]
+    pieces = list(read_pieces(tmp_path / "bars", BARS, 5))
+    assert [piece["volume"].to_list() for _, piece in pieces] == [[2], [10]]
+
+
+def test_rows_are_read_in_pieces_with_their_places(tmp_path: Path) -> None:
+    days = [dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=i) for i in range(40)]
+    frame = pl.DataFrame([("A", day, 1.0, 1.0, 1.0, 1.0, float(i)) for i, day in enumerate(days)], BARS, orient="row")
+    write_part(frame, tmp_path / "bars", "one")
+    whole = read_bars(tmp_path / "bars", origin=True)
+    assert whole["part"].unique(maintain_order=True).to_list() == [
+        "bars/symbol=A/month=2020-01/one.parquet",
+        "bars/symbol=A/month=2020-02/one.parquet",
+    ]
+    assert whole["row"].to_list() == [*range(31), *range(9)]
+    pieces = list(read_pieces(tmp_path / "bars", BARS, 7))
+    assert [piece.height for _, piece in pieces] == [7, 7, 7, 7, 3, 7, 2]
+    assert pl.concat(piece for _, piece in pieces).equals(whole)
 
 
 def test_every_series_lies_in_its_own_months(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_missing_bars_and_sessions_are_found_exactly(minute: int) -> None:
     halt = pl.col("ts").is_between(begin, begin + 2 * HOUR, closed="left")
     lost = pl.col("ts").dt.date().is_in([dt.date(2012, 8, 1), dt.date(2012, 8, 2)])
     _, findings = check_bars(frame.filter(~halt & ~lost), on("XNYS"), NOW)
-    places = {each.name: each.places.rows() for each in findings}
+    places = {each.name: each.places.select("ts", "until", "missing").rows() for each in findings}
     assert places["missing_bars"] == [(begin, begin + 2 * HOUR, 2)]
     assert [(begin.astimezone(NEW_YORK).date(), bars) for begin, _, bars in places["missing_session"]] == [
         (dt.date(2012, 8, 1), 7),
@@ -100,7 +100,7 @@ def test_a_halt_around_the_clock() -> None:
     halted = minutes[[*range(700), *range(780, 3000)]]
     _, findings = check_bars(halted, on("24/7"), NOW)
     begin = START + dt.timedelta(minutes=700)
-    assert [(each.name, each.places.rows()) for each in findings] == [
+    assert [(each.name, each.places.select("ts", "until", "missing").rows()) for each in findings] == [
         ("missing_bars", [(begin, begin + dt.timedelta(minutes=80), 80)])
     ]
 

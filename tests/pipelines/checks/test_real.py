@@ -10,12 +10,15 @@ import polars as pl
 import pytest
 
 from part_reading import whole
+from pipelines.checks.ahead import relation_of
 from pipelines.checks.bars import check_bars
 from pipelines.checks.depth import check_depth
 from pipelines.checks.finding import Finding, refusal
-from pipelines.checks.params import BadTickParams, CalendarParams, CheckParams
+from pipelines.checks.params import CalendarParams, CheckParams
+from pipelines.checks.series import check_series
 from pipelines.checks.trades import check_trades
 from pipelines.params import section
+from pipelines.sources.depth import DepthFile, DepthParams, read_depth
 from pipelines.sources.lean import LeanParams, read_lean
 from pipelines.sources.tables import DEPTH, TRADES
 
@@ -33,7 +36,7 @@ def utc(*parts: int) -> dt.datetime:
 def found(bars: pl.DataFrame, calendar: str, deviations: float = 15.0) -> dict[str, Finding]:
     """With the shipped parameters but for these."""
     params = section("check", CheckParams)
-    tick = BadTickParams(params.bad_tick.window_bars, deviations, params.bad_tick.least)
+    tick = replace(params.bad_tick, deviations=deviations)
     params = replace(params, calendar=CalendarParams(calendar, {}), bad_tick=tick)
     return {each.name: each for each in check_bars(bars, params, NOW)[1]}
 
@@ -83,7 +86,9 @@ def test_the_halt_of_binance(symbol: str) -> None:
     """2023-03-24: two years of minutes miss 80, in one place, and nothing traded for minutes around it."""
     bars = pl.read_parquet(REAL / f"spot_1m/{symbol}.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
     shown = found(bars, "24/7")
-    assert shown["missing_bars"].places.rows() == [(utc(2023, 3, 24, 12, 40), utc(2023, 3, 24, 14), 80)]
+    assert shown["missing_bars"].places.select("ts", "until", "missing").rows() == [
+        (utc(2023, 3, 24, 12, 40), utc(2023, 3, 24, 14), 80)
+    ]
     assert shown["zero_volume"].places["ts"].dt.date().unique().to_list() == [dt.date(2023, 3, 24)]
     assert set(shown) == {"missing_bars", "zero_volume", "stale_close", "bad_tick"}
 
@@ -126,3 +131,55 @@ def test_recorded_books_and_trades_are_sound_and_milliseconds_read_as_microsecon
         shown = {each.name: each for each in check(confused, params, NOW)[1]}
         assert shown["wrong_unit"].count == table.height
         assert "wrong_unit" in refusal(list(shown.values()))
+
+
+def prices_of(path: str, length: dt.timedelta) -> pl.DataFrame:
+    bars = pl.read_parquet(REAL / path, columns=["ts", "close"])
+    closed = (pl.col("ts").cast(pl.Datetime("us", "UTC")) + length).alias("ts")
+    return bars.select(closed, pl.col("close").log().alias("log"))
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_days_whose_value_is_stamped_at_their_begin_look_ahead_and_sound_series_do_not() -> None:
+    """Implied volatility of a day stamped 0:00 of it knows the day; a day later it is history. Funding is sound."""
+    clock = section("check", CheckParams).clock
+    series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+    closes = prices_of("perp_1h/BTCUSDT.parquet", dt.timedelta(hours=1))
+    days = {"vix", "implied_volatility", "put_call", "fear_greed"}
+    shown = {}
+    for delay in (0, 1):
+        for (name,), each in series.filter(pl.col("symbol").is_in(["*", "BTCUSDT"])).group_by("name"):
+            moved = each.with_columns(pl.col("ts") + dt.timedelta(days=delay if name in days else 0))
+            relation = relation_of(moved, closes, clock)
+            shown[name, delay] = relation is not None and relation.looks_ahead
+    assert {key for key, ahead in shown.items() if ahead} == {("vix", 0), ("implied_volatility", 0)}
+    assert {name for name, _ in shown} >= {*days, "funding"}
+
+
+@pytest.mark.data(str(REAL))
+@real
+def test_few_values_of_series_are_called_outliers() -> None:
+    """5 of 24,773: funding in crashes (2021-05-19, 2022-11-10, 2023-11-09), and 54,686 contributors for 5,000 once."""
+    params, called, values = section("check", CheckParams), 0, 0
+    series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
+    for _, each in series.group_by("symbol", "name", maintain_order=True):
+        shown = {found.name: found.count for found in check_series(each, None, params, NOW)[1]}
+        called += shown.get("outlier", 0)
+        values += each.height
+    assert 0 < called < values / 2000
+
+
+@pytest.mark.data(str(REAL))
+@real
+@pytest.mark.parametrize(
+    ("file", "early"), [("binance_usdm_btcusdt_20240808.jsonl.gz", True), ("hyperliquid_eth_orderbooks.parquet", False)]
+)
+def test_a_recorder_whose_clock_is_behind(file: str, early: bool) -> None:
+    """The Binance log's receiver is 1.27 s behind the exchange; the other took 0.7 to 1.4 s for each book."""
+    symbol = "BTCUSDT" if early else "ETH"
+    (part,) = read_depth(DepthParams((DepthFile(str(REAL / "depth" / file), symbol, "v", False),), 2, 1000, ()), ())
+    books = whole(part)["depth"]
+    shown = {found.name: found.count for found in check_depth(books, section("check", CheckParams), NOW)[1]}
+    assert shown == ({"clock_skew": books.height} if early else {})
+    assert (books["delay_ms"].median() < -1200) == early

@@ -35,6 +35,7 @@ TRADE_CASES: dict[str, tuple[dict[str, dict[int, Any]], list[int]]] = {
     "not_finite": ({"price": {2: math.nan}, "quantity": {3: None, 4: math.inf}}, [2, 3, 4]),
     "not_positive": ({"price": {2: 0.0}, "quantity": {3: -1.0}}, [2, 3]),
     "unknown_side": ({"side": {2: 0, 3: None}}, [2, 3]),
+    "outlier": ({"price": {9: 200.0, 10: 201.0, 15: 10.0}}, [9, 10, 15]),
 }
 DEPTH_CASES: dict[str, tuple[dict[str, dict[int, Any]], list[int]]] = {
     **{name: (change, list(change["ts"])) for name, change in STAMPS.items()},
@@ -50,7 +51,7 @@ DEPTH_CASES: dict[str, tuple[dict[str, dict[int, Any]], list[int]]] = {
 
 def test_every_rule_has_a_case() -> None:
     assert {*TRADE_CASES, "duplicate"} == {field.name for field in fields(TradeRules)}
-    assert set(DEPTH_CASES) == {field.name for field in fields(DepthRules)}
+    assert {*DEPTH_CASES, "clock_skew"} == {field.name for field in fields(DepthRules)}
 
 
 def test_sound_tables_show_nothing() -> None:
@@ -75,6 +76,16 @@ def test_trades_at_one_moment_are_duplicates_only_if_equal_in_everything() -> No
     assert named(check_trades(pl.concat([later, later[[3]]]), MARK, NOW)[1]) == {"duplicate": [20]}
 
 
+def test_a_price_that_stays_is_no_outlier_nor_one_of_another_venue() -> None:
+    moved = FILLS.with_columns(pl.when(pl.int_range(pl.len()) >= 10).then(200.0).otherwise("price").alias("price"))
+    assert check_trades(moved, MARK, NOW)[1] == []
+    other = FILLS.with_columns(pl.lit("y").alias("venue"), pl.col("price") * 3)
+    mixed = pl.concat([FILLS, other]).sort("ts", maintain_order=True)
+    assert check_trades(mixed, MARK, NOW)[1] == []
+    lone = put(mixed, {"price": {20: 300.0}})
+    assert (mixed["venue"][20], named(check_trades(lone, MARK, NOW)[1])) == ("x", {"outlier": [20]})
+
+
 @pytest.mark.parametrize("name", DEPTH_CASES)
 def test_depth(name: str) -> None:
     change, rows = DEPTH_CASES[name]
@@ -88,3 +99,14 @@ def test_venues_are_judged_apart() -> None:
     for check, frame in ((check_trades, FILLS), (check_depth, BOOKS)):
         both = pl.concat([frame, frame.with_columns(pl.lit("y").alias("venue"))])
         assert check(both, MARK, NOW)[1] == []
+
+
+def test_books_received_before_they_were_sent_or_long_after() -> None:
+    delays = [40.0] * 17 + [-0.5, 2000.5, None]
+    timed = BOOKS.with_columns(pl.Series("delay_ms", delays))
+    params = replace(MARK, clock=replace(MARK.clock, delay_ms=2000.0))
+    after, findings = check_depth(timed, params, NOW)
+    assert named(findings) == {"clock_skew": [17, 18]}
+    assert after.equals(timed)
+    drop = replace(params, depth=replace(params.depth, clock_skew="drop"))
+    assert check_depth(timed, drop, NOW)[0].equals(timed.filter(~pl.int_range(pl.len()).is_in([17, 18])))

@@ -15,7 +15,7 @@ from part_reading import whole
 from pipelines.sources import depth as source
 from pipelines.sources.depth import DepthFile, DepthParams, read_depth
 from pipelines.sources.depth_log import books
-from pipelines.sources.tables import DEPTH, SERIES
+from pipelines.sources.tables import DEPTH, RECEIPT, SERIES
 
 ROOT = Path(__file__).parents[3]
 REAL = Path(os.environ.get("RATCHET_DATA", ROOT.parent / "shared/data")) / "depth"
@@ -54,13 +54,15 @@ def test_the_book_is_the_snapshot_and_what_follows(tmp_path: Path) -> None:
     )
     (part,) = read_depth(DepthParams((DepthFile(str(log), "X", "venue", True),), 2, 1000, (10.0,)), ())
     tables = whole(part)
-    assert dict(tables["depth"].schema) == DEPTH
+    assert dict(tables["depth"].schema) == {**DEPTH, **RECEIPT}
     assert dict(tables["series"].schema) == SERIES
     at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    assert tables["depth"].rows() == [
+    assert tables["depth"].select(*DEPTH).rows() == [
         ("X", "venue", at + dt.timedelta(seconds=2), [98.0], [2.0], [100.5, 101.0], [1.0, 3.0]),
         ("X", "venue", at + dt.timedelta(seconds=3), [98.0, 97.0], [7.0, 1.0], [100.5, 102.0], [1.0, 4.0]),
     ]
+    # The line's own time, less the exchange's.
+    assert tables["depth"]["delay_ms"].to_list() == [1723161253937.085768 - 1900, 1723161253937.085768 - 2000]
     values = {name: value for _, name, ts, value in tables["series"].iter_rows() if ts.second == 3}
     assert values["book_spread_bp"] == pytest.approx(1e4 * 2.5 / 99.25)
     assert values["book_imbalance"] == pytest.approx(6 / 8)
@@ -124,7 +126,10 @@ def test_snapshots_in_parquet(tmp_path: Path) -> None:
     (part,) = read_depth(params, ())
     depth = whole(part)["depth"]
     assert depth["ts"].dt.epoch("ms").to_list() == [1_700_000_001_000, 1_700_000_006_000]
-    assert depth.row(0)[3:] == ([11, 10], [11, 10], [21, 22], [21, 22])
+    assert depth.row(0)[3:] == ([11, 10], [11, 10], [21, 22], [21, 22], None)
+    received = pl.Series("timestamp", [stamp / 1e3 + 0.25 for stamp in stamps])
+    pl.read_parquet(tmp_path / "a.parquet").with_columns(received).write_parquet(tmp_path / "a.parquet")
+    assert whole(part)["depth"]["delay_ms"].round(3).to_list() == [250.0, 250.0]
     pl.DataFrame({"exchange_timestamp": stamps}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(ValueError, match=r"a\.parquet: must have"):
         whole(part)
