@@ -221,12 +221,14 @@ def selection(chosen: pl.DataFrame) -> str:
         name = "all of these" if row["policy"] == "all" else NAMES[row["policy"]]
         chances = ["–" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("deflated_sharpe", "overfitting")]
         ratios = [f"{row[key]:.3f}".replace("-", "−") for key in ("sharpe", "luck")]
-        body.append(cells([name, row["part"], f"{row['trials']:,}", f"{row['times']:,}", *ratios, *chances]))
+        counts = (f"{row[key]:,.0f}" for key in ("trials", "times", "effective"))
+        body.append(cells([name, row["part"], *counts, *ratios, *chances]))
     heads = [
         "chosen",
         "part",
         "of trials",
         "instants",
+        "independent",
         "Sharpe ratio",
         "best by luck",
         "deflated Sharpe",

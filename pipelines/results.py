@@ -18,6 +18,7 @@ from pipelines.frontier import curve_table, curves, gaps
 from pipelines.frontier_replays import OWN_STOP
 from pipelines.groups import group_table
 from pipelines.outcome import Facts, Outcome
+from pipelines.overlap import reach
 from pipelines.replays import MODES, POLICIES
 from pipelines.report import render
 from pipelines.risk import WorstCase, return_correlations, worst_case
@@ -87,6 +88,7 @@ def metrics(
     chosen = {row["policy"]: row for row in selection.iter_rows(named=True)}
     for name in ("trials", "sharpe", "deflated_sharpe"):
         out[name] = chosen["product"][name]
+    out["effective_observations"] = chosen["product"]["effective"]
     out["overfitting_static"] = chosen["all"]["overfitting"]
     return {name: value for name, value in out.items() if value is not None and math.isfinite(value)}
 
@@ -124,7 +126,8 @@ def write_results(
     ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
     product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
     groups = group_table(product, static, resamples, facts.confidence)
-    selection = selection_table(trials, profit_by_time(product), facts.product_trials)
+    held = ordered["pessimistic", "time_only"]
+    selection = selection_table(trials, profit_by_time(product), reach(held), facts.product_trials)
 
     write_csv(table, folder / "scorecard.csv")
     write_csv(equity, folder / "plots/equity.csv")

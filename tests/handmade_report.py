@@ -27,7 +27,11 @@ SETTINGS = {
     "chandelier": (Static("atr", 2.0, math.inf, trail=True), 0.002),
     "sar": (Parabolic(2.0, 0.02), 0.0),
 }
-TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
+TRIALS = Trials(
+    ("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"),
+    np.random.default_rng(6).random((40, 4)),
+    np.zeros(40, np.int64),
+)
 SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
 SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
 SKILLS = skill_table(
