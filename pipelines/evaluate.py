@@ -25,6 +25,7 @@ from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
 from pipelines.frontier_replays import frontier_trades
 from pipelines.groups import find_regimes, with_groups
+from pipelines.latency import FILE as LATENCY
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
@@ -137,8 +138,20 @@ def main() -> None:
     )
     frontier = frontier_trades(product, test, params.baselines, params.forensics.stop_times, horizon)
     account = walk_account(product, test, chosen, horizon)
+    latency = json.loads(LATENCY.read_text()) if LATENCY.exists() else None  # a fold of a walk-forward has none
     write_results(
-        trades, frontier, bars, facts, params.bootstrap, swept, reliability, skills, FOLDER, examination, account
+        trades,
+        frontier,
+        bars,
+        facts,
+        params.bootstrap,
+        swept,
+        reliability,
+        skills,
+        FOLDER,
+        examination,
+        account,
+        latency,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -39,8 +40,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; examination: of
-    the product's trades; account: all symbols on one equity.
+    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; goals: all
+    targets at once; latency: of a decision; examination: of the product's trades; account: all symbols on one equity.
     """
 
     trades: pl.DataFrame
@@ -53,6 +54,8 @@ class Outcome:
     skills: pl.DataFrame
     groups: pl.DataFrame
     selection: pl.DataFrame
+    goals: pl.DataFrame
+    latency: Mapping[str, Any] | None
     facts: Facts
     censored: int
     examination: Examination | None = None

@@ -62,8 +62,8 @@ def tile(row: Mapping[str, Any]) -> str:
     )
 
 
-def scorecard(rows: pl.DataFrame) -> str:
-    """The headline table: the product's rows of the scorecard."""
+def scorecard(rows: pl.DataFrame, more: Sequence[str] = ()) -> str:
+    """The headline table: the product's rows of the scorecard, and more lines below them."""
     body = []
     for row in rows.iter_rows(named=True):
         if row["figure"] in GROUPS:
@@ -81,6 +81,7 @@ def scorecard(rows: pl.DataFrame) -> str:
             mark(r.versus),
         ]
         body.append(cells(texts))
+    body += more
     heads = [
         "figure",
         "ratchet",

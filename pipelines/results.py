@@ -6,10 +6,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from pipelines import goals
 from pipelines.account import Account
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.bootstrap import BootstrapParams, Resamples, resample
@@ -105,9 +107,10 @@ def write_results(
     folder: Path,
     examination: Examination | None = None,
     account: Account | None = None,
+    latency: Mapping[str, Any] | None = None,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
-    where the product is an engine.
+    where the product is an engine; latency: of a decision, where it was measured.
     """
     kept = closed(trades)
     entries = kept["id"].n_unique()
@@ -147,7 +150,10 @@ def write_results(
         pl.DataFrame([{"policy": name, **dataclasses.asdict(each)} for name, each in worst.items()]).fill_nan(None),
         folder / "worst_case.csv",
     )
-    figures = metrics(table, worst, gap_table, selection, facts.best_static, entries)
+    mine = table.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    found = goals.goals(mine, worst["product"], latency)
+    write_csv(found, folder / "targets.csv")
+    figures = metrics(table, worst, gap_table, selection, facts.best_static, entries) | goals.metrics(found, latency)
     if examination is not None:
         examination.write(folder)
         figures |= examination.metrics()
@@ -165,6 +171,8 @@ def write_results(
         skills=skills,
         groups=groups,
         selection=selection,
+        goals=found,
+        latency=latency,
         facts=facts,
         censored=trades["id"].n_unique() - entries,
         examination=examination,

@@ -113,8 +113,8 @@ def selection_table(trials: Trials, product: Floats, overlaps: Integers, product
     """One row per selection: what was chosen from how many, on which part, and how much of it luck would give.
 
     Each swept policy on the training part, where it was chosen; all of them together; and the product on the test part
-    (product: profits per instant; overlaps: of these; product_trials: nets trained and configurations evaluated, each could have been
-    kept). Its trials have no replays of their own, so their Sharpe ratios are taken to vary as the sweep's do.
+    (product: profits per instant; overlaps: of these; product_trials: nets trained and configurations evaluated, each
+    could have been kept). Not all of its trials have replays, so their Sharpe ratios are taken to vary as the sweep's.
     """
     rows = [_row(name, trials.of(name), trials.overlaps) for name in dict.fromkeys(trials.policies)]
     rows.append(_row("all", trials.profits, trials.overlaps))

@@ -131,7 +131,7 @@ def one_trade(
         t.remaining = 0.0 if t.remaining - fraction < 1e-9 else t.remaining - fraction
         t.intended = intended
 
-    def take_target(i: int, price: float, opened: bool, bar_adverse: float) -> None:
+    def take_target(i: int, price: float, opened: bool, bar_adverse: float, part_adverse: float) -> None:
         level, fraction, stop_r = t.targets.pop(0)
         leave(i, price, level, t.remaining if t.remaining - fraction < 1e-9 else fraction, TARGET)
         t.seen.append(price)
@@ -140,7 +140,9 @@ def one_trade(
             t.stop = fill + s * stop_r * d0
             t.stops.append((i, t.stop))
         if t.remaining and s * bar_adverse <= s * t.protective()[0]:
-            t.touched_both = True
+            t.touched_both = max(t.touched_both, 1)
+        if t.remaining and s * part_adverse <= s * t.protective()[0] and mode == "detail":
+            t.touched_both = 2
 
     def take_stop(i: int, price: float, opened: bool) -> None:
         level, name = t.protective()
@@ -153,10 +155,13 @@ def one_trade(
         opening, high, low, close = bar
         good, bad = (high, low) if s > 0 else (low, high)
         count = len(t.legs)
+        between = s * opening > s * t.protective()[0] and not reached(opening, t.next_target())
+        if between and s * bad <= s * t.protective()[0] and reached(good, t.next_target()) and mode == "detail":
+            t.touched_both = 2
         if s * opening <= s * t.protective()[0]:
             take_stop(i, opening, True)
         while t.remaining and reached(opening, t.next_target()):
-            take_target(i, opening, True, bar_adverse)
+            take_target(i, opening, True, bar_adverse, bad)
         path = orders(bar, s, mode)
         had_good = False
         while path and t.remaining:
@@ -166,7 +171,7 @@ def one_trade(
             elif step == "good":
                 had_good = True
                 while t.remaining and reached(good, t.next_target()):
-                    take_target(i, t.next_target(), False, bar_adverse)
+                    take_target(i, t.next_target(), False, bar_adverse, bad)
                     if mode != "adaptive" and t.remaining:
                         path = ["bad", "good"]
                         break
@@ -207,7 +212,7 @@ def one_trade(
             if t.remaining and (s * adverse <= s * stop or reached(favourable, target)):
                 inside = s * opening > s * stop and not reached(opening, target)
                 if inside and s * adverse <= s * stop and reached(favourable, target):
-                    t.touched_both = True
+                    t.touched_both = max(t.touched_both, 1)
                 filled = False
                 inner = conditions.detail
                 parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < ends] if inner else []

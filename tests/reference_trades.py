@@ -107,7 +107,7 @@ class Story:
     stops: list[tuple[int, float]] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)  # prices inside the trade
     after: list[float] = field(default_factory=list)  # prices of the exit bar after the exit
-    touched_both: bool = False
+    touched_both: int = 0
     gap: bool = False
     opened: bool = False  # the last exit was at the open of what was walked
     intended: float = np.nan
