@@ -40,8 +40,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; goals: all
-    targets at once; latency: of a decision; examination: of the product's trades; account: all symbols on one equity.
+    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; seeds: of
+    `seed_table`; goals: all targets at once; latency: of a decision; examination: of the product's trades; account: all
+    symbols on one equity.
     """
 
     trades: pl.DataFrame
@@ -54,6 +55,7 @@ class Outcome:
     skills: pl.DataFrame
     groups: pl.DataFrame
     selection: pl.DataFrame
+    seeds: pl.DataFrame
     goals: pl.DataFrame
     latency: Mapping[str, Any] | None
     facts: Facts

@@ -11,8 +11,10 @@ from plotly.offline import get_plotlyjs
 
 from pipelines import charts, report_account, report_goals, report_trades
 from pipelines.charts import NAMES
+from pipelines.dispersion import dispersion
 from pipelines.outcome import Outcome
 from pipelines.page import look, panels, plot
+from pipelines.report_seeds import dispersion_rows, seeds_note
 from pipelines.report_skills import skills
 from pipelines.report_tables import (
     distance_table,
@@ -79,6 +81,8 @@ def render(report: Outcome) -> str:
         excursions=plot(charts.excursions(product, opening)),
         calibration=plot(charts.calibration(report.calibration)),
         skills=skills(report.skills),
+        seeds_note=seeds_note(count := report.seeds["seed"].n_unique(), "train.stop.seeds, train.exit.seeds"),
+        seeds=dispersion_rows(dispersion(report.seeds, "seeds"), "seeds") if count > 1 else "",
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),

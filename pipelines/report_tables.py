@@ -123,7 +123,7 @@ def worst_case(report: Outcome) -> str:
         if math.isfinite(w.portfolio_loss):
             open_risk = mark("met" if w.portfolio_loss <= PORTFOLIO_LIMIT else "not met", number(w.portfolio_loss, "%"))
         texts = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), number(w.tail_loss, "%")]
-        texts += [str(w.breaches), str(w.breaches_by_gap)]
+        texts += [str(w.breaches), str(w.breaches_by_gap), number(w.drawdown, "%")]
         body.append(cells([*texts, open_risk, mark("met" if w.cascades == 0 else "not met", str(w.cascades))]))
     heads = [
         "policy",
@@ -132,6 +132,7 @@ def worst_case(report: Outcome) -> str:
         "mean of worst 5 %",
         "breaches",
         "by gap",
+        "drawdown",
         "open risk",
         "cascades",
     ]
@@ -141,6 +142,7 @@ def worst_case(report: Outcome) -> str:
 def gap_table(gaps: pl.DataFrame) -> str:
     """The product's gap to each static curve at its own mean stop distance."""
     names = {
+        "stop_out_rate": ("stop-outs", "%"),
         "premature_rate": ("premature stops", "%"),
         "expectancy_bp": ("expectancy", "bp"),
         "cvar_bp": ("worst 5 %", "bp"),

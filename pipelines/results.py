@@ -25,6 +25,8 @@ from pipelines.replays import MODES, POLICIES
 from pipelines.report import render
 from pipelines.risk import WorstCase, return_correlations, worst_case
 from pipelines.scorecard import Scores, compare, score, with_win_rate_impact
+from pipelines.seeds import metrics as seed_metrics
+from pipelines.seeds import seed_table
 from pipelines.selection import Trials, profit_by_time, selection_table
 
 
@@ -108,9 +110,11 @@ def write_results(
     examination: Examination | None = None,
     account: Account | None = None,
     latency: Mapping[str, Any] | None = None,
+    seeds: pl.DataFrame | None = None,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
-    where the product is an engine; latency: of a decision, where it was measured.
+    where the product is an engine; latency: of a decision, where it was measured; seeds: of `seed_trades`, else the
+    product's own trades are all that there are.
     """
     kept = closed(trades)
     entries = kept["id"].n_unique()
@@ -153,7 +157,10 @@ def write_results(
     mine = table.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
     found = goals.goals(mine, worst["product"], latency)
     write_csv(found, folder / "targets.csv")
+    by_seed = seed_table(product.with_columns(seed=pl.lit(1)) if seeds is None else seeds, static)
+    write_csv(by_seed, folder / "seeds.csv")
     figures = metrics(table, worst, gap_table, selection, facts.best_static, entries) | goals.metrics(found, latency)
+    figures |= seed_metrics(by_seed)
     if examination is not None:
         examination.write(folder)
         figures |= examination.metrics()
@@ -171,6 +178,7 @@ def write_results(
         skills=skills,
         groups=groups,
         selection=selection,
+        seeds=by_seed,
         goals=found,
         latency=latency,
         facts=facts,

@@ -109,15 +109,23 @@ def overfitting(profits: Floats, blocks: int = BLOCKS) -> float:
     return below / len(splits)
 
 
-def selection_table(trials: Trials, product: Floats, overlaps: Integers, product_trials: int) -> pl.DataFrame:
+def selection_table(
+    trials: Trials,
+    product: Floats,
+    overlaps: Integers,
+    product_trials: int,
+    part: str = "train",
+    variants: Floats | None = None,
+) -> pl.DataFrame:
     """One row per selection: what was chosen from how many, on which part, and how much of it luck would give.
 
-    Each swept policy on the training part, where it was chosen; all of them together; and the product on the test part
-    (product: profits per instant; overlaps: of these; product_trials: nets trained and configurations evaluated, each
-    could have been kept). Not all of its trials have replays, so their Sharpe ratios are taken to vary as the sweep's.
+    Each swept policy on `part`, where it was chosen; all of them together; and the product on the test part. product:
+    its profits per instant; overlaps: of these; product_trials: nets trained and configurations evaluated, each could
+    have been kept; variants: profits of changes to it, for the probability that choosing among them overfits. Not all
+    of its trials have replays, so their Sharpe ratios are taken to vary as the sweep's.
     """
-    rows = [_row(name, trials.of(name), trials.overlaps) for name in dict.fromkeys(trials.policies)]
-    rows.append(_row("all", trials.profits, trials.overlaps))
+    rows = [_row(name, trials.of(name), trials.overlaps, part) for name in dict.fromkeys(trials.policies)]
+    rows.append(_row("all", trials.profits, trials.overlaps, part))
     variance = float(sharpe(trials.profits).var(ddof=1))
     effective = effective_observations(product, overlaps)
     rows.append(
@@ -130,20 +138,20 @@ def selection_table(trials: Trials, product: Floats, overlaps: Integers, product
             "sharpe": float(sharpe(product)),
             "luck": luck(product_trials, variance),
             "deflated_sharpe": deflated_of(product, effective, product_trials, variance),
-            "overfitting": math.nan,
+            "overfitting": math.nan if variants is None else overfitting(variants),
         }
     )
     return pl.DataFrame(rows).fill_nan(None)
 
 
-def _row(name: str, profits: Floats, overlaps: Integers) -> dict[str, object]:
+def _row(name: str, profits: Floats, overlaps: Integers, part: str) -> dict[str, object]:
     ratios = sharpe(profits)
     best, n = int(profits.mean(axis=0).argmax()), len(ratios)
     variance = float(ratios.var(ddof=1))
     effective = effective_observations(profits[:, best], overlaps)
     return {
         "policy": name,
-        "part": "train",
+        "part": part,
         "trials": n,
         "times": len(profits),
         "effective": effective,

@@ -12,7 +12,7 @@ from pipelines.goals import counted, goals, metrics, whole
 from pipelines.latency import PERCENTILES
 from pipelines.risk import WorstCase
 
-GOOD = WorstCase(0.02, 0.02, 0, 0, 0.01, 0.05, 0)
+GOOD = WorstCase(0.02, 0.02, 0, 0, 0.01, 0.05, 0, 0.1)
 TIMES = {"calls": 1000, **dict.fromkeys(PERCENTILES, 3.0)}
 FAST = {"bar": TIMES, "tick": TIMES, "model": 1.0, "machine": "A <quick> one"}
 

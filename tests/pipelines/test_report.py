@@ -23,6 +23,7 @@ SECTIONS = {
     "Excursions in the trade": (1, 0),
     "Calibration of the curves": (1, 0),
     "Skill of the nets": (0, 1),
+    "Over seeds": (0, 1),
     "All policies": (0, 1),
     "Worst trades of the product": (0, 1),
     "After the exit": (1, 1),
