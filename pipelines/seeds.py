@@ -40,12 +40,11 @@ def other_engines(equity: float) -> Iterator[tuple[int, Engine]]:
 
 def seed_trades(own: pl.DataFrame, others: Sequence[tuple[int, Product]], test: Sequence[Market]) -> pl.DataFrame:
     """Trades under pessimistic fills by seed, in a column of that name. own: the product's own."""
-    frames = [own.with_columns(seed=pl.lit(1))]
+    frames = {1: own}
     for number, product in others:
-        trades = pl.concat(product.trades(market) for market in test)
-        frames.append(trades.with_columns(seed=pl.lit(number)))
-    names = [name for name in frames[-1].columns if name in own.columns] + ["seed"]
-    return pl.concat(frame.select(dict.fromkeys(names)) for frame in frames)
+        frames[number] = pl.concat(product.trades(market) for market in test)
+    names = [name for name in own.columns if all(name in frame.columns for frame in frames.values())]
+    return pl.concat(frame.select(pl.lit(number).alias("seed"), *names) for number, frame in frames.items())
 
 
 def seed_table(trades: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:

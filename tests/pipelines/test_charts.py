@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from inference.replay import REASON_NAMES
 from pipelines import charts
 
 DAYS = [dt.datetime(2020, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
@@ -129,6 +130,18 @@ def test_folds_stand_in_order_with_their_intervals_and_the_best_static_beside() 
     assert list(own.y) == [-2.0, 4.0]
     assert (list(own.error_y.array), list(own.error_y.arrayminus)) == ([3.0, 5.0], [2.0, 3.0])
     assert list(named(figure, "best static").y) == [-5.0, 3.0]
+
+
+def test_every_way_out_has_a_colour_and_a_shape_of_its_own_and_is_drawn() -> None:
+    assert list(charts.REASONS) == list(charts.SHAPES) == list(REASON_NAMES[1:])
+    assert len(set(charts.SHAPES.values()) | {"x"}) == len(charts.SHAPES) + 1, "a cross is a premature stop"
+    rare = TRADES.with_columns(reason=pl.Series(["liquidation", "emergency", "target", "time"]))
+    figure = charts.exits(rare)
+    assert [trace.name for trace in figure.data] == ["target", "time", "liquidation", "emergency"]
+    assert sum(trace.x[1] for trace in figure.data) == pytest.approx(100)
+    drawn = charts.excursions(rare, [])
+    assert list(named(drawn, "liquidation").x) == [1.0]
+    assert "stop" not in [trace.name for trace in drawn.data]
 
 
 # What the eyes of people without one kind of cone see (Machado, Oliveira and Fernandes 2009, severity 1).
