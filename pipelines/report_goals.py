@@ -13,6 +13,7 @@ from pipelines.latency import LIMIT_US, PERCENTILES, verdict
 from pipelines.markup import cells, heading, mark
 
 COLUMNS = 9  # of the scorecard
+OTHERS = [name for name in PERCENTILES if name != "p99"]
 KINDS = {"bar": "New bar to all actions, p99", "tick": "Tick to all actions, p99"}
 
 
@@ -47,7 +48,8 @@ def latency_rows(latency: Mapping[str, Any] | None) -> list[str]:
     lines = [heading(f"{head} ({html.escape(latency['machine'])})", COLUMNS)]
     for kind, label in KINDS.items():
         times = latency[kind]
-        rest = ", ".join(f"{name} {times[name]:.1f}" for name in PERCENTILES if name != "p99")
-        texts = [label, f"{times['p99']:.1f} µs", f"<span class=range>{rest}</span>", f"{times['calls']:,}"]
-        lines.append(cells([*texts, f"&#8810; {LIMIT_US:g} µs", mark(verdict(times["p99"])), "", "", ""]))
+        rest = ", ".join(f"{name} {times[name]:,.{1 if times[name] < 100 else 0}f}" for name in OTHERS)
+        texts = [label, f"{times['p99']:.1f} µs", "", f"{times['calls']:,}", f"&#8810; {LIMIT_US:g} µs"]
+        wide = f"<td colspan={COLUMNS - 6} class=range>{rest}</td></tr>"  # where the statics have nothing to say
+        lines.append(cells([*texts, mark(verdict(times["p99"]))]).removesuffix("</tr>") + wide)
     return lines

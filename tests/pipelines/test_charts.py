@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from inference.replay import REASON_NAMES
-from pipelines import charts
+from pipelines import charts, overlay_traces
 
 DAYS = [dt.datetime(2020, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
 TRADES = pl.DataFrame(
@@ -153,6 +153,9 @@ EYES = {
 }
 
 
+OVERLAYS = {name: getattr(overlay_traces, name) for name in ("UP", "DOWN", "SOFT", "BLUE", "VIOLET")}
+
+
 def linear(colour: str):
     value = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
@@ -167,7 +170,9 @@ def lab(rgb):
 
 @pytest.mark.parametrize("eyes", EYES)
 @pytest.mark.parametrize(
-    "colours", [charts.COLOURS, charts.REASONS, charts.CURVES], ids=["policies", "exits", "curves"]
+    "colours",
+    [charts.COLOURS, charts.REASONS, charts.CURVES, OVERLAYS],
+    ids=["policies", "exits", "curves", "overlays"],
 )
 def test_colours_are_told_apart_by_all_eyes(colours: dict[str, str], eyes: str) -> None:
     seen = {name: lab(np.array(EYES[eyes]) @ linear(colour)) for name, colour in colours.items()}
@@ -180,6 +185,6 @@ def test_colours_stand_out_from_the_ground(ground: str) -> None:
     def light(colour: str) -> float:
         return float(np.array([0.2126, 0.7152, 0.0722]) @ linear(colour)) + 0.05
 
-    for colour in (*charts.COLOURS.values(), *charts.REASONS.values()):
+    for colour in (*charts.COLOURS.values(), *charts.REASONS.values(), *OVERLAYS.values()):
         low, high = sorted((light(colour), light(ground)))
         assert high / low > 2.0, colour
