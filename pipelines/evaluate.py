@@ -163,6 +163,7 @@ def main() -> None:
         account,
         latency,
         seeds,
+        training_scores,
     )
 
 

@@ -53,8 +53,8 @@
   });
 
   // A phone has no room for hundreds of candles: the latest ones first, the slider has the rest.
-  const few = 80, count = candles.x.length;
-  if (plot.clientWidth <= 700 && count > few) Plotly.relayout(plot, { "xaxis.range": [count - few - 0.5, count - 0.5] });
+  const end = candles.x.length - 0.5, room = 80;
+  if (plot.clientWidth <= 700 && end > room) Plotly.relayout(plot, { "xaxis.range": [end - room, end] });
 
   const found = document.getElementById("found");
   document.getElementById("search").addEventListener("input", (event) => {

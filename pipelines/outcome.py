@@ -42,7 +42,7 @@ class Facts:
 class Outcome:
     """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; seeds: of
     `seed_table`; goals: all targets at once; latency: of a decision; examination: of the product's trades; account: all
-    symbols on one equity.
+    symbols on one equity; training: the nets' metrics.json, by net.
     """
 
     trades: pl.DataFrame
@@ -62,6 +62,7 @@ class Outcome:
     censored: int
     examination: Examination | None = None
     account: Account | None = None
+    training: Mapping[str, Mapping[str, Any]] | None = None
 
     def rows(self, policy: str) -> pl.DataFrame:
         """A policy's figures under pessimistic fills."""

@@ -15,7 +15,7 @@ from pipelines.dispersion import dispersion
 from pipelines.outcome import Outcome
 from pipelines.page import look, panels, plot
 from pipelines.report_seeds import dispersion_rows, seeds_note
-from pipelines.report_skills import skills
+from pipelines.report_skills import quality, skills
 from pipelines.report_tables import (
     distance_table,
     gap_table,
@@ -81,6 +81,7 @@ def render(report: Outcome) -> str:
         excursions=plot(charts.excursions(product, opening)),
         calibration=plot(charts.calibration(report.calibration)),
         skills=skills(report.skills),
+        quality=quality(report.training) if report.training else "",
         seeds_note=seeds_note(count := report.seeds["seed"].n_unique(), "train.stop.seeds, train.exit.seeds"),
         seeds=dispersion_rows(dispersion(report.seeds, "seeds"), "seeds") if count > 1 else "",
         chosen=html.escape(chosen),

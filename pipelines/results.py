@@ -111,10 +111,11 @@ def write_results(
     account: Account | None = None,
     latency: Mapping[str, Any] | None = None,
     seeds: pl.DataFrame | None = None,
+    training: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
     where the product is an engine; latency: of a decision, where it was measured; seeds: of `seed_trades`, else the
-    product's own trades are all that there are.
+    product's own trades are all that there are; training: the nets' metrics.json, by net.
     """
     kept = closed(trades)
     entries = kept["id"].n_unique()
@@ -185,6 +186,7 @@ def write_results(
         censored=trades["id"].n_unique() - entries,
         examination=examination,
         account=account,
+        training=training,
     )
     write_text(render(report), folder / "report.html")
 

@@ -91,7 +91,7 @@ def fold_rows(folds: pl.DataFrame) -> str:
     for rows in folds.partition_by("fold", maintain_order=True):
         of = {row["figure"]: row for row in rows.iter_rows(named=True)}
         bp = of["expectancy_bp"]
-        line = [str(bp["fold"]), f"{bp['train_until']:%Y-%m-%d}", f"{bp['test_from']:%Y-%m-%d}", f"{bp['trades']:,}"]
+        line = [str(bp["fold"]), f"{bp['train_until']:%Y-%m}", f"{bp['test_from']:%Y-%m}", f"{bp['trades']:,}"]
         for name in ("expectancy_bp", "skill_stop_atr", "skill_exit_atr"):
             line.append(_valued(of[name]["value"], of[name]["low"], of[name]["high"], of[name]["unit"]))
         paired = _valued(bp["difference"], bp["difference_low"], bp["difference_high"], "bp", signed=True)
@@ -99,16 +99,16 @@ def fold_rows(folds: pl.DataFrame) -> str:
         body.append(cells([*line, paired, mark(bp["versus"]), *chances]))
     heads = [
         "fold",
-        "trained until",
+        "trained to",
         "tested from",
         "trades",
         "expectancy",
-        "skill, stop net",
-        "skill, exit net",
+        "skill, stop",
+        "skill, exit",
         "less best static",
         "versus",
-        "deflated Sharpe",
-        "overfitting",
+        "DSR",
+        "PBO",
     ]
     return table(heads, body)
 

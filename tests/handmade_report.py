@@ -34,14 +34,19 @@ TRIALS = Trials(
 )
 SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
 SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
-SKILLS = skill_table(
-    {
-        "stop": {
-            "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}},
-            "seeds": {"count": 5, "skill": {"atr": SPREAD}},
-        }
+QUALITY = {
+    name: {"hit": 0.1624, "reversal": 0.0668}
+    for kind in ("brier", "calibration_error")
+    for name in (kind, f"{kind}_uncalibrated")
+}
+COVERAGE = {"calm": {"q10": 0.115, "q50": 0.552, "q90": 0.902}, "wild": {"q10": 0.104, "q50": 0.545, "q90": 0.919}}
+TRAINING = {
+    "stop": {
+        "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}, **QUALITY, "coverage": COVERAGE},
+        "seeds": {"count": 5, "skill": {"atr": SPREAD}},
     }
-)
+}
+SKILLS = skill_table(TRAINING)
 
 
 def make_report(folder: Path) -> str:
@@ -79,5 +84,6 @@ def make_report(folder: Path) -> str:
         SKILLS,
         folder / "evaluate",
         examination,
+        training=TRAINING,
     )
     return (folder / "evaluate/report.html").read_text(encoding="utf-8")

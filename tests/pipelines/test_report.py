@@ -22,7 +22,7 @@ SECTIONS = {
     "Exits by reason": (1, 0),
     "Excursions in the trade": (1, 0),
     "Calibration of the curves": (1, 0),
-    "Skill of the nets": (0, 1),
+    "Skill of the nets": (0, 3),
     "Over seeds": (0, 1),
     "All policies": (0, 1),
     "Worst trades of the product": (0, 1),
