@@ -63,6 +63,8 @@ def results() -> tuple[Figure, ...]:
         Figure("win_rate_2r", "Reached a target of 2R or more", "%", pl.col("reached_2r"), ONE, "higher", 0.45),
         Figure("mfe_r", "Mean favourable excursion in the trade", "R", *in_r("mfe"), "neither"),
         Figure("mae_r", "Mean adverse excursion in the trade", "R", *in_r("mae"), "neither"),
+        Figure("horizon_mfe_r", "The same to the horizon, favourable", "R", *in_r("horizon_mfe"), "neither"),
+        Figure("horizon_mae_r", "The same to the horizon, adverse", "R", *in_r("horizon_mae"), "neither"),
     )
 
 

@@ -11,10 +11,9 @@ from plotly.offline import get_plotlyjs
 
 from pipelines import charts, report_account, report_goals, report_trades
 from pipelines.charts import NAMES
-from pipelines.dispersion import dispersion
 from pipelines.outcome import Outcome
 from pipelines.page import look, panels, plot
-from pipelines.report_seeds import dispersion_rows, seeds_note
+from pipelines.report_seeds import seeds_card, seeds_note
 from pipelines.report_skills import quality, skills
 from pipelines.report_tables import (
     distance_table,
@@ -64,7 +63,8 @@ def render(report: Outcome) -> str:
         targets=report_goals.sentences(report.goals),
         worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
         "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "
-        "so the engine's own limit on open risk does not stand in their way.",
+        "so the engine's own limit on open risk does not stand in their way. breaches.csv lists every trade beyond its "
+        "limit.",
         worst=worst_case(report),
         equity=plot(charts.equity(report.equity)),
         account=report_account.render(report.account, plot) if report.account else "",
@@ -82,8 +82,8 @@ def render(report: Outcome) -> str:
         calibration=plot(charts.calibration(report.calibration)),
         skills=skills(report.skills),
         quality=quality(report.training) if report.training else "",
-        seeds_note=seeds_note(count := report.seeds["seed"].n_unique(), "train.stop.seeds, train.exit.seeds"),
-        seeds=dispersion_rows(dispersion(report.seeds, "seeds"), "seeds") if count > 1 else "",
+        seeds_note=seeds_note(report.seeds["seed"].n_unique(), "train.stop.seeds, train.exit.seeds"),
+        seeds=seeds_card(report.seeds),
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from pipelines.dispersion import dispersion
 from pipelines.markup import cells, number, table
 from pipelines.seeds import SHOWN
 
@@ -23,6 +24,13 @@ def dispersion_rows(spread: pl.DataFrame, over: str, shown: Mapping[str, str] = 
         body.append(cells([shown[row["figure"]], *values, paired, above]))
     heads = ["figure", "mean", "standard deviation", "least", "largest", "less best static", f"{over} above it"]
     return table(heads, body)
+
+
+def seeds_card(by_seed: pl.DataFrame) -> str:
+    """The table over seeds where there are several. by_seed: of `seeds.seed_table`."""
+    if by_seed["seed"].n_unique() < 2:
+        return ""
+    return f'<div class="card wide">{dispersion_rows(dispersion(by_seed, "seeds"), "seeds")}</div>'
 
 
 def seeds_note(count: int, keys: str) -> str:

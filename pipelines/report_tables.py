@@ -259,12 +259,17 @@ def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 1
                     str(row["exit_index"] - row["entry_index"] + 1),
                     number(row["r"], "R"),
                     number(row["horizon_pnl"] / row["stop_distance"], "R"),
-                    number(notional_fraction * row["loss"], "%"),
+                    _of_equity(notional_fraction * row["loss"]),
                 ]
             )
         )
     heads = ["trade", "entry", "fill", "decided by", "stop", "target", "exit", "bars", "result", "if held", "of equity"]
     return table(heads, body)
+
+
+def _of_equity(profit: float) -> str:
+    text = number(profit, "%")
+    return mark("not met", text) if -profit > TRADE_LIMIT else text
 
 
 def pick(rows: pl.DataFrame, figures: Sequence[str]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from pipelines.outcome import Facts, Outcome
 from pipelines.overlap import reach
 from pipelines.replays import MODES, POLICIES
 from pipelines.report import render
-from pipelines.risk import WorstCase, return_correlations, worst_case
+from pipelines.risk import WorstCase, breaches, return_correlations, worst_case
 from pipelines.scorecard import Scores, compare, score, with_win_rate_impact
 from pipelines.seeds import metrics as seed_metrics
 from pipelines.seeds import seed_table
@@ -88,7 +88,8 @@ def metrics(
         out[name] = float(value)
         out[f"{name}_static"] = float(getattr(worst[best_static], name))
     for row in gap_table.filter(pl.col("setting") == OWN_STOP).iter_rows(named=True):
-        out[f"frontier_gap_{row['metric']}_{row['curve']}"] = row["gap"]
+        name = f"frontier_gap_{row['metric']}_{row['curve']}"
+        out[name], out[f"{name}_low"], out[f"{name}_high"] = row["gap"], row["low"], row["high"]
     chosen = {row["policy"]: row for row in selection.iter_rows(named=True)}
     for name in ("trials", "sharpe", "deflated_sharpe"):
         out[name] = chosen["product"][name]
@@ -160,6 +161,8 @@ def write_results(
     write_csv(found, folder / "targets.csv")
     by_seed = seed_table(product.with_columns(seed=pl.lit(1)) if seeds is None else seeds, static)
     write_csv(by_seed, folder / "seeds.csv")
+    pessimistic = kept.filter(pl.col("mode") == "pessimistic")
+    write_csv(breaches(pessimistic, facts.notional_fraction), folder / "breaches.csv")
     figures = metrics(table, worst, gap_table, selection, facts.best_static, entries) | goals.metrics(found, latency)
     figures |= seed_metrics(by_seed)
     if examination is not None:

@@ -47,6 +47,16 @@ def worst_case(trades: pl.DataFrame, correlations: dict[tuple[str, str], float],
     )
 
 
+def breaches(trades: pl.DataFrame, notional_fraction: float) -> pl.DataFrame:
+    """Every trade that lost more than the limit, the worst first: policy, id, symbol, side, entry_ts, exit_ts, reason,
+    gap, loss (of equity).
+    """
+    loss = -notional_fraction * pl.col("pnl") / pl.col("entry_price")
+    found = trades.filter(loss > TRADE_LIMIT).with_columns(loss.alias("loss"))
+    columns = ("policy", "id", "symbol", "side", "entry_ts", "exit_ts", "reason", "gap", "loss")
+    return found.select(columns).sort("loss", "policy", "id", descending=[True, False, False])
+
+
 def drawdown(trades: pl.DataFrame, notional_fraction: float) -> float:
     """Largest fall of the closed profit from its highest so far, which is at least none; nothing is reinvested."""
     gain = notional_fraction * pl.col("pnl") / pl.col("entry_price")

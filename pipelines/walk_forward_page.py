@@ -10,11 +10,10 @@ import polars as pl
 from plotly.offline import get_plotlyjs
 
 from pipelines import charts
-from pipelines.dispersion import dispersion
 from pipelines.folds import Fold
 from pipelines.markup import cells, mark, number, span, table
 from pipelines.page import look, panels, plot
-from pipelines.report_seeds import dispersion_rows, seeds_note
+from pipelines.report_seeds import dispersion_rows, seeds_card, seeds_note
 from pipelines.report_tables import gap_table, groups, scorecard, selection
 from pipelines.stitching import STATIC, Stitched
 
@@ -39,7 +38,6 @@ def render(plan: list[Fold], stitched: Stitched, confidence: float, chosen_until
     """The whole page; chosen_until: the end of the bars on which parameters were chosen (split.validation_until)."""
     page = Template(Path(__file__).with_name("walk_forward.html").read_text(encoding="utf-8"))
     rows = stitched.card.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
-    count = stitched.seeds["seed"].n_unique()
     return page.substitute(
         **look(),
         plotly=get_plotlyjs(),
@@ -50,8 +48,8 @@ def render(plan: list[Fold], stitched: Stitched, confidence: float, chosen_until
         by_fold=plot(charts.folds(stitched.folds)),
         folds=fold_rows(stitched.folds),
         dispersion=dispersion_rows(stitched.dispersion, "folds", SHOWN),
-        seeds_note=seeds_note(count, "walk_forward.seeds"),
-        seeds=dispersion_rows(dispersion(stitched.seeds, "seeds"), "seeds") if count > 1 else "",
+        seeds_note=seeds_note(stitched.seeds["seed"].n_unique(), "walk_forward.seeds"),
+        seeds=seeds_card(stitched.seeds),
         scorecard=scorecard(rows),
         worst=worst_rows(stitched.worst),
         frontier=panels(charts.frontier(stitched.curves)),
@@ -95,8 +93,8 @@ def fold_rows(folds: pl.DataFrame) -> str:
         for name in ("expectancy_bp", "skill_stop_atr", "skill_exit_atr"):
             line.append(_valued(of[name]["value"], of[name]["low"], of[name]["high"], of[name]["unit"]))
         paired = _valued(bp["difference"], bp["difference_low"], bp["difference_high"], "bp", signed=True)
-        chances = (number(of[name]["value"], "%") for name in ("deflated_sharpe", "overfitting"))
-        body.append(cells([*line, paired, mark(bp["versus"]), *chances]))
+        chances = " / ".join(number(of[name]["value"], "%") for name in ("deflated_sharpe", "overfitting"))
+        body.append(cells([*line, paired, mark(bp["versus"]), chances]))
     heads = [
         "fold",
         "trained to",
@@ -107,8 +105,7 @@ def fold_rows(folds: pl.DataFrame) -> str:
         "skill, exit",
         "less best static",
         "versus",
-        "DSR",
-        "PBO",
+        "DSR / PBO",
     ]
     return table(heads, body)
 

@@ -72,6 +72,7 @@ def make_report(folder: Path) -> str:
     ts = pl.Series(TIMES).cast(pl.Datetime("us", "UTC"))
     bars = pl.DataFrame({"symbol": [BARS.symbol] * len(ts), "ts": ts, **COLUMNS})
     curves = {"net": ["stop", "exit"], "curve": ["hit", "reach"], "forecast": [0.3, 0.6], "observed": [0.2, 0.7]}
+    own = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
     bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
     write_results(
         with_groups(trades, regimes, "a + b"),
@@ -84,6 +85,7 @@ def make_report(folder: Path) -> str:
         SKILLS,
         folder / "evaluate",
         examination,
+        seeds=pl.concat([own.with_columns(seed=pl.lit(1)), own.with_columns(pl.col("pnl") + 0.1, seed=pl.lit(2))]),
         training=TRAINING,
     )
     return (folder / "evaluate/report.html").read_text(encoding="utf-8")

@@ -309,6 +309,7 @@ def test_the_files_of_an_evaluation(
         *(f"frontier_{n}" for n in ("fixed_atr", "fixed_percent", "garch", "product")),
     ]
     expected = [
+        "breaches.csv",
         "chosen.json",
         "frontier_gaps.csv",
         "groups.csv",

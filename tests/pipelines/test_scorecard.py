@@ -45,7 +45,8 @@ TRADES = pl.DataFrame(
     pl.col("intended").alias("intended_price"), pl.col("fill").alias("exit_fill"),
     pl.lit(7).alias("entry_index"), (pl.col("bars") + 6).alias("exit_index"), pl.lit(False).alias("fallback"),
     pl.col("two").fill_null(False).alias("reached_2r"), pl.col("unclear").fill_null(False).alias("ambiguous"),
-    (pl.col("bars") == 1).alias("touched_both"), (pl.col("bars") <= 2).alias("undecided"),
+    (pl.col("mae") + 1).alias("horizon_mae"), (pl.col("bars") == 1).alias("touched_both"),
+    (pl.col("bars") <= 2).alias("undecided"),
     # The trailed one took a part at a profit, the one of the gap two, of which costs left one above zero.
     pl.col("bars").replace_strict({5: 1, 1: 2}, default=0).alias("partials"),
     pl.col("bars").replace_strict({5: 1, 1: 1}, default=0).alias("partials_won"),
@@ -59,6 +60,8 @@ BY_HAND = {
     "win_rate_2r": 1 / 5,
     "mfe_r": (0.5 + 0 + 5 + 4 + 0.51) / 2 / 5,
     "mae_r": (2 + 3 + 0.5 + 0 + 1) / 2 / 5,
+    "horizon_mfe_r": (2.5 + 0 + 6 + 4 + 0.51) / 2 / 5,
+    "horizon_mae_r": (3 + 4 + 1.5 + 1 + 2) / 2 / 5,
     "premature_rate": 1 / 5,
     "premature_of_stops": 1 / 3,
     "stop_effectiveness": 1 / 3,  # only the second would have lost more
@@ -109,8 +112,8 @@ def test_slippage_on_targets_tells_gains_from_costs(side: int, fill: float, cost
 
 
 def test_scale_does_not_matter() -> None:
-    prices = ("pnl", "mfe", "mae", "horizon_mfe", "horizon_pnl", "beyond", "entry_price", "stop_distance",
-              "intended_price", "exit_fill")  # fmt: skip
+    prices = ("pnl", "mfe", "mae", "horizon_mfe", "horizon_mae", "horizon_pnl", "beyond", "entry_price",
+              "stop_distance", "intended_price", "exit_fill")  # fmt: skip
     dear = TRADES.with_columns(pl.col(name) * 50 for name in prices)
     mixed = pl.concat([TRADES, dear])
     one, both = (score(frame, one_a_day(frame.height, 100, 1)).value for frame in (TRADES, mixed))
