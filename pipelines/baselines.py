@@ -24,6 +24,7 @@ from inference.replay import (
 )
 from pipelines.bootstrap import Floats
 from pipelines.exit_fills import last_fills
+from pipelines.partials import partial_exits
 from pipelines.terms import Terms
 
 Unit = Literal["percent", "atr", "garch"]
@@ -207,10 +208,12 @@ def trades_of(option: Exit, market: Market, horizon: int, mode: Mode) -> pl.Data
 
 def to_frame(ledger: Ledger, market: Market) -> pl.DataFrame:
     """Trades as a table: times as such, reasons by name, unknown numbers null; exit_level and exit_fill: price of the
-    last exit before all costs, and before fees alone.
+    last exit before all costs, and before fees alone; partials, partials_won: of `partial_exits`;
+    undecided: in the mode detail, the finer bar that decided the exit holds both levels too, or there was none.
     """
     trades = ledger.trades
     level, fill = last_fills(ledger, market.terms)
+    partials, won = partial_exits(ledger)
     names = [name for name in trades.dtype.names or () if name not in ("padding", "entry")]
     frame = pl.DataFrame({name: np.ascontiguousarray(trades[name]) for name in names})
     reasons = dict(enumerate(REASON_NAMES))
@@ -219,8 +222,11 @@ def to_frame(ledger: Ledger, market: Market) -> pl.DataFrame:
         pl.lit(market.bars.symbol).alias("symbol"),
         pl.Series("exit_level", level),
         pl.Series("exit_fill", fill),
+        (pl.col("touched_both") == 2).alias("undecided"),
+        pl.Series("partials", partials),
+        pl.Series("partials_won", won),
         pl.col("entry_ts", "exit_ts").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         pl.col(pl.Float64).fill_nan(None),
         pl.col("reason").replace_strict(reasons, return_dtype=pl.String),
         pl.col("premature", "gap", "reached_2r", "fallback", "touched_both").cast(pl.Boolean),
-    ).select("id", "symbol", *names, "exit_level", "exit_fill")
+    ).select("id", "symbol", *names, "exit_level", "exit_fill", "partials", "partials_won", "undecided")

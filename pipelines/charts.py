@@ -32,10 +32,29 @@ COLOURS = {
     "time_only": "#5c5f65",
     "random": "#a9aeb7",
 }
-REASONS = {"stop": "#c8353f", "target": "#35bf85", "time": "#6a6f7c"}
-SHAPES = {"stop": "square", "target": "diamond", "time": "circle"}
+REASONS = {
+    "stop": "#c8353f",
+    "target": "#35bf85",
+    "time": "#6a6f7c",
+    "liquidation": "#4b6fe0",
+    "emergency": "#cba50c",
+}
+"""Every way in which a trade ends (`inference.replay.REASON_NAMES`, without open)."""
+SHAPES = {
+    "stop": "square",
+    "target": "diamond",
+    "time": "circle",
+    "liquidation": "triangle-down",
+    "emergency": "star",
+}
 CURVES = {"hit": REASONS["stop"], "reversal": COLOURS["sar"], "reach": REASONS["target"], "giveback": "#cba50c"}
 SOFT = "#8a8f98"
+
+
+def reasons_of(trades: pl.DataFrame) -> dict[str, str]:
+    """Colours of the reasons for which trades ended; an exchange without margin never liquidates."""
+    found = set(trades["reason"])
+    return {reason: colour for reason, colour in REASONS.items() if reason in found}
 
 
 def equity(curves: pl.DataFrame) -> go.Figure:
@@ -83,7 +102,7 @@ def excursions(trades: pl.DataFrame, opening: Collection[str]) -> go.Figure:
     figure = go.Figure()
     known = trades.filter(pl.col("stop_distance").is_not_null()).with_columns(opens=pl.col("id").is_in(list(opening)))
     shut = pl.when("opens").then(pl.lit("")).otherwise(pl.lit("<br>earlier than the trades in the browser"))
-    for reason, colour in REASONS.items():
+    for reason, colour in reasons_of(known).items():
         part = known.filter(pl.col("reason") == reason)
         shape = pl.when(pl.col("premature")).then(pl.lit("x")).otherwise(pl.lit(SHAPES[reason]))
         result = pl.col("r").map_elements(lambda r: f"{r:+.2f}".replace("-", "−"), pl.String)
@@ -115,7 +134,7 @@ def exits(trades: pl.DataFrame) -> go.Figure:
     shares = trades.group_by("policy").agg(*((pl.col("reason") == r).mean().alias(r) for r in REASONS))
     order = [name for name in NAMES if name in set(shares["policy"])][::-1]
     rows = {row["policy"]: row for row in shares.iter_rows(named=True)}
-    for reason, colour in REASONS.items():
+    for reason, colour in reasons_of(trades).items():
         figure.add_bar(
             y=[NAMES[name] for name in order],
             x=[100 * rows[name][reason] for name in order],

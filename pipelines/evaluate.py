@@ -25,6 +25,7 @@ from pipelines.examination import examine
 from pipelines.forensics import ForensicsParams
 from pipelines.frontier_replays import frontier_trades
 from pipelines.groups import find_regimes, with_groups
+from pipelines.latency import FILE as LATENCY
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
@@ -32,6 +33,7 @@ from pipelines.product import Product
 from pipelines.replays import markets, replay_all, sweep
 from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
+from pipelines.seeds import other_engines, seed_trades
 from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
 from pipelines.tables import bar_series, bars_by_symbol
@@ -105,9 +107,17 @@ def main() -> None:
     regimes = find_regimes(entries, volatility, cut.train_until)
     trades = with_groups(trades, regimes, model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")
+    others = [
+        (number, Product(each, series, symbols, params.equity, notional))
+        for number, each in other_engines(params.equity)
+    ]
+    own = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    seeds = seed_trades(own, others, test)
+    write_parquet(seeds, FOLDER / "seed_trades.parquet")
     training_scores = {net: json.loads((TRAINED / net / "metrics.json").read_text()) for net in NETS}
-    rule = {"entries": params.entries.rule, "model": model_name(engine)}
-    log_evaluation(configuration(engine, test, params.venue), rule)
+    for each in (engine, *(product.engine for _, product in others)):
+        rule = {"entries": params.entries.rule, "model": model_name(each)}
+        log_evaluation(configuration(each, test, params.venue), rule)
     facts = Facts(
         horizon_bars=horizon,
         entry_rule=params.entries.rule,
@@ -136,9 +146,24 @@ def main() -> None:
         horizon,
     )
     frontier = frontier_trades(product, test, params.baselines, params.forensics.stop_times, horizon)
+    write_parquet(frontier, FOLDER / "frontier_trades.parquet")
     account = walk_account(product, test, chosen, horizon)
+    latency = json.loads(LATENCY.read_text()) if LATENCY.exists() else None  # a fold of a walk-forward has none
     write_results(
-        trades, frontier, bars, facts, params.bootstrap, swept, reliability, skills, FOLDER, examination, account
+        trades,
+        frontier,
+        bars,
+        facts,
+        params.bootstrap,
+        swept,
+        reliability,
+        skills,
+        FOLDER,
+        examination,
+        account,
+        latency,
+        seeds,
+        training_scores,
     )
 
 

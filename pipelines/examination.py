@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from inference.replay import Bars
+from inference.replay import REASON_NAMES, Bars
 from pipelines.atomic import write_csv, write_parquet
 from pipelines.baselines import BaselineParams, Market, time_only, to_frame
 from pipelines.bootstrap import BootstrapParams, Resamples, interval, resample
@@ -113,7 +113,7 @@ def by_reason(trades: pl.DataFrame, after_bars: Sequence[int], resamples: Resamp
     trades of the reason that know the figure.
     """
     names = [*FIGURES[:3], *(f"after_{n}" for n in after_bars), *FIGURES[3:]]
-    reasons = [name for name in ("stop", "target", "time") if (trades["reason"] == name).any()]
+    reasons = [name for name in REASON_NAMES[1:] if (trades["reason"] == name).any()]
     rows, weights, level = [], resamples.weights, resamples.expanded(confidence)
     for reason in ("all", *reasons):
         mine = np.ones(trades.height, bool) if reason == "all" else (trades["reason"] == reason).to_numpy()

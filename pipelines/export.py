@@ -21,7 +21,7 @@ from models.gate import PROBE_TOLERANCE
 from models.nets import kind_of
 from models.tracking import log_files
 from models.trained import Trained
-from pipelines.atomic import write_bytes
+from pipelines.atomic import fresh_folder, write_bytes
 from pipelines.params import section
 
 
@@ -52,17 +52,27 @@ def prove(data: bytes) -> None:
         raise ExportError(f"probes: engine and TorchScript must agree to {PROBE_TOLERANCE:g}, were off by {error:.3g}")
 
 
-def main(net: str) -> None:
-    """Reads artifacts/train/{net}/, writes artifacts/exports/{net}.pt."""
-    kind_of(net)
-    trained = Trained.load(Path("artifacts/train") / net)
-    policy = section("policy", Policy)
-    levels = price_levels(section("features", FeatureParams), policy.levels)
+def exported(net: str, trained: Trained, policy: Policy, features: FeatureParams) -> bytes:
+    """The proven export of a net with its part of the policy."""
+    levels = price_levels(features, policy.levels)
     trained = replace(trained, facts={**trained.facts, "graph": with_levels(trained.facts["graph"], levels)})
     data = export(trained, policy_of(net, policy), git_commit())
     prove(data)
-    path = Path("artifacts/exports") / f"{net}.pt"
+    return data
+
+
+def main(net: str) -> None:
+    """Reads artifacts/train/{net}/, writes artifacts/exports/{net}.pt, and seeds/{net}/ for nets of other seeds."""
+    kind_of(net)
+    folder, exports = Path("artifacts/train") / net, Path("artifacts/exports")
+    trained = Trained.load(folder)
+    policy, features = section("policy", Policy), section("features", FeatureParams)
+    data = exported(net, trained, policy, features)
+    path = exports / f"{net}.pt"
     write_bytes(data, path)
+    with fresh_folder(exports / "seeds" / net) as fresh:
+        for other in sorted((folder / "seeds").iterdir()):
+            write_bytes(exported(net, Trained.load(other), policy, features), fresh / f"{other.name}.pt")
     log_files(trained.weights_sha256, f"{net} net", [path], "export")
     print(f"export {net}: {path}, {len(data):,} bytes, weights {trained.weights_sha256[:12]}")
 

@@ -21,7 +21,7 @@ FAR_IN_HORIZON = (pl.col("horizon_mfe") >= pl.col("stop_distance")).fill_null(Fa
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Σ numerator / Σ denominator over trades; with a numerator of true and false it is a share of the trades.
+    """Σ numerator / Σ denominator over trades; with a numerator of true and false, or whole numbers, it is a share.
 
     `target` is met above it (better higher) or below it (better lower).
     """
@@ -63,6 +63,8 @@ def results() -> tuple[Figure, ...]:
         Figure("win_rate_2r", "Reached a target of 2R or more", "%", pl.col("reached_2r"), ONE, "higher", 0.45),
         Figure("mfe_r", "Mean favourable excursion in the trade", "R", *in_r("mfe"), "neither"),
         Figure("mae_r", "Mean adverse excursion in the trade", "R", *in_r("mae"), "neither"),
+        Figure("horizon_mfe_r", "The same to the horizon, favourable", "R", *in_r("horizon_mfe"), "neither"),
+        Figure("horizon_mae_r", "The same to the horizon, adverse", "R", *in_r("horizon_mae"), "neither"),
     )
 
 
@@ -96,6 +98,20 @@ def profits() -> tuple[Figure, ...]:
         Figure("give_back", "Give-back of winners", "%", *share(WON, mfe - pnl, mfe), "lower", 0.20),
         Figure("exit_timing_price", "Winners out within 5 % of best price", "%", near_price, WON, "neither"),
         Figure("exit_timing_move", "Winners out within 5 % of best move", "%", near_move, WON, "neither"),
+        *partials(),
+    )
+
+
+def partials() -> tuple[Figure, ...]:
+    """How exits in parts did. A part is taken at a target, so a near one buys the first figure: beside it stands what
+    came of those trades as a whole.
+    """
+    count, in_parts = pl.col("partials"), pl.col("partials") > 0
+    return (
+        Figure("partial_success", "Partial exits at a profit", "%", pl.col("partials_won"), count, "higher", 0.90),
+        Figure(
+            "partial_trades_won", "Trades with a partial exit, at a profit", "%", in_parts & WON, in_parts, "higher"
+        ),
     )
 
 
@@ -126,6 +142,7 @@ def fills() -> tuple[Figure, ...]:
         ),
         Figure("gap_rate", "Stop-outs filled at a gap", "%", STOPPED & pl.col("gap"), STOPPED, "neither"),
         Figure("ambiguity_rate", "Exits that depend on the fill mode", "%", pl.col("ambiguous"), ONE, "neither"),
+        Figure("ambiguity_left", "Exits that no finer bar decides", "%", pl.col("undecided"), ONE, "neither"),
         Figure(
             "touched_both_rate", "Exit bars with stop and target inside", "%", pl.col("touched_both"), ONE, "neither"
         ),
@@ -134,7 +151,7 @@ def fills() -> tuple[Figure, ...]:
 
 def settings() -> tuple[Figure, ...]:
     """What the policy did, neither good nor bad."""
-    known, bars = pl.col("r").is_not_null(), pl.col("exit_index") - pl.col("entry_index") + 1
+    known, bars = pl.col("r").is_not_null(), (pl.col("exit_index") - pl.col("entry_index") + 1).cast(pl.Float64)
     return (
         Figure("stop_out_rate", "Stop-outs, of all trades", "%", STOPPED, ONE, "neither"),
         Figure(

@@ -23,18 +23,25 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class WalkForwardParams:
-    """folds, each tested on test_days; train_days: length of the training part, 0 = all bars before; processes: folds
-    that run at the same time.
+    """folds, each tested on test_days; train_days: length of the training part, 0 = all bars before; seeds: of each
+    net, the first of train's; processes: folds that run at the same time.
     """
 
     folds: int
     test_days: int
     train_days: int
+    seeds: int
     processes: int
 
     def __post_init__(self) -> None:
-        least = {"folds": 2, "test_days": 1, "train_days": 0, "processes": 1}
-        typical = {"folds": "3 to 10", "test_days": "180 to 730", "train_days": "0", "processes": "one a core"}
+        least = {"folds": 2, "test_days": 1, "train_days": 0, "seeds": 1, "processes": 1}
+        typical = {
+            "folds": "3 to 10",
+            "test_days": "180 to 730",
+            "train_days": "0",
+            "seeds": "5",
+            "processes": "one a core",
+        }
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ValueError(
@@ -70,7 +77,8 @@ def folds(last: dt.date, cut: SplitParams, params: WalkForwardParams) -> list[Fo
 
 
 def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> bool:
-    """Make the fold's folder: params.yaml with its dates and one seed a net, and data/checked/ up to its end.
+    """Make the fold's folder: params.yaml with its dates and so many seeds a net as asked for, and data/checked/ up to
+    its end.
 
     False where it is done already: same parameters, data and code as now. A folder of others is thrown away; one that
     was interrupted is kept, so that its training goes on from its checkpoint.
@@ -78,7 +86,13 @@ def prepare(fold: Fold, params: dict[str, Any], checked: Path, folder: Path) -> 
     mine = json.loads(json.dumps(params))
     mine["split"] = {key: value if isinstance(value, int) else str(value) for key, value in asdict(fold.cut).items()}
     for net in ("stop", "exit"):
-        mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
+        given, wanted = mine["train"][net]["seeds"], mine["walk_forward"]["seeds"]
+        if len(given) < wanted:
+            raise ValueError(
+                f"walk_forward.seeds: must be at most the number of train.{net}.seeds ({len(given)}), was {wanted}; "
+                "name more seeds there"
+            )
+        mine["train"][net]["seeds"] = given[:wanted]
     venue = mine["evaluate"]["venue"]
     venue["detail"] = venue["detail"] and str(Path(venue["detail"]).resolve())  # the fold works elsewhere
     data = _digest(sorted(checked.rglob("*.parquet")), checked)

@@ -7,7 +7,7 @@ import math
 import plotly.graph_objects as go
 import polars as pl
 
-from pipelines.charts import COLOURS, REASONS, SOFT
+from pipelines.charts import COLOURS, REASONS, SOFT, reasons_of
 from pipelines.groups import WEEKDAYS
 from pipelines.scorecard import FEW
 
@@ -27,10 +27,8 @@ def after_exit(trades: pl.DataFrame, bars: int) -> go.Figure:
     Band: quartiles. Dotted and without a band: few trades.
     """
     figure = go.Figure()
-    for reason, colour in REASONS.items():
+    for reason, colour in reasons_of(trades).items():
         paths = trades.filter(pl.col("reason") == reason)["after_path"].to_list()
-        if not paths:
-            continue
         columns = [[path[i] for path in paths if len(path) > i] for i in range(bars)]
         known = [pl.Series(column) for column in columns if column]
         x = list(range(len(known) + 1))

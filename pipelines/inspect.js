@@ -9,12 +9,14 @@
   const away = { rangemode: "fixed", range: [1e200, 2e200] };
   Plotly.relayout(plot, { "xaxis.rangeslider.yaxis2": away, "xaxis.rangeslider.yaxis3": away });
 
-  // As many dates as have room; on a phone the legend needs height of its own, and the profile has no room for its title.
+  // As many dates as have room; on a phone the legend needs height of its own, where two columns just fit, and the profile
+  // has no room for its title.
   const fit = () => {
-    const wide = plot.clientWidth > 700, height = wide ? 820 : 1000;
+    const wide = plot.clientWidth > 700, height = wide ? 820 : 840;
     plot.parentElement.style.height = height + "px";
     Plotly.relayout(plot, { height, "xaxis.nticks": Math.max(2, Math.floor(plot.clientWidth / 130)),
-                            "xaxis2.title.text": wide ? "volume at price" : "" });
+                            "xaxis2.title.text": wide ? "volume at price" : "",
+                            "legend.font.size": wide ? 11 : 10, "legend.entrywidth": wide ? 92 : 80 });
   };
   fit();
   addEventListener("resize", fit);
@@ -49,6 +51,10 @@
     const margin = 0.04 * (top - bottom);
     Plotly.relayout(plot, { "yaxis.range": [bottom - margin, top + margin] });
   });
+
+  // A phone has no room for hundreds of candles: the latest ones first, the slider has the rest.
+  const end = candles.x.length - 0.5, room = 80;
+  if (plot.clientWidth <= 700 && end > room) Plotly.relayout(plot, { "xaxis.range": [end - room, end] });
 
   const found = document.getElementById("found");
   document.getElementById("search").addEventListener("input", (event) => {

@@ -82,7 +82,7 @@ def _layout(figure: go.Figure, x: list[str], shown: pl.DataFrame, feature: str) 
         annotations=[{"text": feature, "showarrow": False, **place}],
         dragmode="pan",
         margin_t=84,
-        legend={"y": 1.01, "groupclick": "togglegroup", "traceorder": "normal"},
+        legend={"y": 1.01, "groupclick": "togglegroup", "traceorder": "normal", "font_size": 11, "entrywidth": 92},
         bargap=0.15,
         barmode="overlay",
         xaxis={

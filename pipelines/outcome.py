@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -39,8 +40,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; examination: of
-    the product's trades; account: all symbols on one equity.
+    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; seeds: of
+    `seed_table`; goals: all targets at once; latency: of a decision; examination: of the product's trades; account: all
+    symbols on one equity; training: the nets' metrics.json, by net.
     """
 
     trades: pl.DataFrame
@@ -53,10 +55,14 @@ class Outcome:
     skills: pl.DataFrame
     groups: pl.DataFrame
     selection: pl.DataFrame
+    seeds: pl.DataFrame
+    goals: pl.DataFrame
+    latency: Mapping[str, Any] | None
     facts: Facts
     censored: int
     examination: Examination | None = None
     account: Account | None = None
+    training: Mapping[str, Mapping[str, Any]] | None = None
 
     def rows(self, policy: str) -> pl.DataFrame:
         """A policy's figures under pessimistic fills."""

@@ -13,7 +13,7 @@ from pipelines import overlays
 from pipelines.charts import REASONS
 from pipelines.overlays import Span
 
-UP, DOWN, SOFT, BLUE, VIOLET = "#1f9e77", "#d1495b", "#8a8f98", "#0a84c6", "#b65a9b"
+UP, DOWN, SOFT, BLUE, VIOLET = REASONS["target"], REASONS["stop"], "#7c848f", "#0f5be8", "#9b49aa"
 # Zones of a strength above each get this shade; a pivot founds a zone of strength 0.5 to 2.
 SHADES = ((0.0, 0.10), (1.0, 0.20), (2.5, 0.34))
 
@@ -152,6 +152,7 @@ def divergences(figure: go.Figure, span: Span, x: list[str], params: FeaturePara
         price = np.where(bullish, span.frame["low"].gather(rows) - away, span.frame["high"].gather(rows) + away)
         hidden = "hidden" in name
         title = name.replace("_", " ").replace("rsi", "RSI").replace("macd", "MACD")
+        short = title.removesuffix(" divergence") if hidden else title  # two columns of a phone's legend
         figure.add_scatter(
             x=[x[row - span.lead] for row in rows],
             y=price,
@@ -162,7 +163,7 @@ def divergences(figure: go.Figure, span: Span, x: list[str], params: FeaturePara
                 "color": [UP if each else DOWN for each in bullish],
             },
             text=[f"{'bullish' if each else 'bearish'} {title}" for each in bullish],
-            name=title,
+            name=short,
             visible="legendonly" if hidden else True,
             hovertemplate="%{text}<extra></extra>",
         )

@@ -21,6 +21,7 @@ from pipelines.baselines import (
     time_only,
     trades_of,
 )
+from pipelines.overlap import reach
 from pipelines.product import Product
 from pipelines.scorecard import mark_ambiguous
 from pipelines.selection import Trials, profit_by_time
@@ -76,7 +77,8 @@ def sweep(training: list[Market], params: BaselineParams, horizon: int) -> tuple
                 profits.append(profit_by_time(trades))
                 if name not in best or profit > best[name][1]:
                     best[name] = setting, profit
-    return best, Trials(tuple(names), np.stack(profits, axis=1))
+    held = pl.concat(time_only(market, horizon, "pessimistic") for market in training)
+    return best, Trials(tuple(names), np.stack(profits, axis=1), reach(held))
 
 
 def replay_all(

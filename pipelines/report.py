@@ -9,11 +9,12 @@ from string import Template
 import polars as pl
 from plotly.offline import get_plotlyjs
 
-from pipelines import charts, report_account, report_trades
+from pipelines import charts, report_account, report_goals, report_trades
 from pipelines.charts import NAMES
 from pipelines.outcome import Outcome
 from pipelines.page import look, panels, plot
-from pipelines.report_skills import skills
+from pipelines.report_seeds import seeds_card, seeds_note
+from pipelines.report_skills import quality, skills
 from pipelines.report_tables import (
     distance_table,
     gap_table,
@@ -53,15 +54,17 @@ def render(report: Outcome) -> str:
             f"{facts.training_entries:,} entries of the training part; the best one there, "
             f"{NAMES[facts.best_static]} ({facts.chosen[facts.best_static].describe()}), is the baseline."
         ),
-        tiles="".join(tile(row) for row in pick(report.rows("product"), HEADLINE)),
+        tiles=report_goals.whole_tile(report.goals) + "".join(tile(r) for r in pick(report.rows("product"), HEADLINE)),
         scorecard_note="Pessimistic fills: of stop and target in one bar, the stop. Intervals: "
         f"{100 * facts.confidence:g} %, stationary bootstrap over blocks of time, differences paired by entry. "
         f"A verdict stands only where the whole interval agrees and at least {FEW} instants of entry bear it, "
         "else it is null; trades: how many there are.",
-        scorecard=scorecard(report.rows("product")),
+        scorecard=scorecard(report.rows("product"), report_goals.latency_rows(report.latency)),
+        targets=report_goals.sentences(report.goals),
         worst_note=f"Limits: {100 * TRADE_LIMIT:g} % of equity a trade, {100 * PORTFOLIO_LIMIT:g} % open at once. "
         "Open risk adds up all first stops in force, as if every position lost together; entries are held fixed here, "
-        "so the engine's own limit on open risk does not stand in their way.",
+        "so the engine's own limit on open risk does not stand in their way. breaches.csv lists every trade beyond its "
+        "limit.",
         worst=worst_case(report),
         equity=plot(charts.equity(report.equity)),
         account=report_account.render(report.account, plot) if report.account else "",
@@ -78,6 +81,9 @@ def render(report: Outcome) -> str:
         excursions=plot(charts.excursions(product, opening)),
         calibration=plot(charts.calibration(report.calibration)),
         skills=skills(report.skills),
+        quality=quality(report.training) if report.training else "",
+        seeds_note=seeds_note(report.seeds["seed"].n_unique(), "train.stop.seeds, train.exit.seeds"),
+        seeds=seeds_card(report.seeds),
         chosen=html.escape(chosen),
         policies=policies(report),
         trades=worst_trades(product, facts.notional_fraction),

@@ -36,6 +36,29 @@ def skill_table(metrics: Mapping[str, Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+def quality(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """The curves' Brier scores and calibration errors, and below them how often the excursion stayed within each
+    forecast quantile, by regime of volatility. metrics: net → the content of its metrics.json.
+    """
+    body, covered, names = [], [], []
+    for net, scores in metrics.items():
+        test = scores["test"]
+        for curve in test["brier"]:
+            pairs = (
+                test[kind][curve] for name in ("brier", "calibration_error") for kind in (name, f"{name}_uncalibrated")
+            )
+            body.append(cells([f"{net} net: {curve}", *(f"{value:.4f}" for value in pairs)]))
+        for regime, shares in test["coverage"].items():
+            names = [f"quantile .{name.removeprefix('q')}" for name in shares]
+            covered.append(cells([f"{net} net, {regime}", *(number(value, "%") for value in shares.values())]))
+    heads = ["curve on test", "Brier score", "before calibration", "calibration error", "before calibration"]
+    return (
+        f'<p></p>\n<div class="card wide">{table(heads, body)}</div>\n<p class=below>Coverage: how often the excursion '
+        "stayed within each forecast quantile, by the volatility at the bar.</p>\n"
+        f'<div class="card wide">{table(["volatility", *names], covered)}</div>'
+    )
+
+
 def skills(figures: pl.DataFrame) -> str:
     """The table for people; the verdict is that of the pinball skill's interval."""
     body = []

@@ -62,8 +62,8 @@ def tile(row: Mapping[str, Any]) -> str:
     )
 
 
-def scorecard(rows: pl.DataFrame) -> str:
-    """The headline table: the product's rows of the scorecard."""
+def scorecard(rows: pl.DataFrame, more: Sequence[str] = ()) -> str:
+    """The headline table: the product's rows of the scorecard, and more lines below them."""
     body = []
     for row in rows.iter_rows(named=True):
         if row["figure"] in GROUPS:
@@ -81,6 +81,7 @@ def scorecard(rows: pl.DataFrame) -> str:
             mark(r.versus),
         ]
         body.append(cells(texts))
+    body += more
     heads = [
         "figure",
         "ratchet",
@@ -122,7 +123,7 @@ def worst_case(report: Outcome) -> str:
         if math.isfinite(w.portfolio_loss):
             open_risk = mark("met" if w.portfolio_loss <= PORTFOLIO_LIMIT else "not met", number(w.portfolio_loss, "%"))
         texts = [NAMES[name], loss, number(w.maximum_loss_without_gaps, "%"), number(w.tail_loss, "%")]
-        texts += [str(w.breaches), str(w.breaches_by_gap)]
+        texts += [str(w.breaches), str(w.breaches_by_gap), number(w.drawdown, "%")]
         body.append(cells([*texts, open_risk, mark("met" if w.cascades == 0 else "not met", str(w.cascades))]))
     heads = [
         "policy",
@@ -131,6 +132,7 @@ def worst_case(report: Outcome) -> str:
         "mean of worst 5 %",
         "breaches",
         "by gap",
+        "drawdown",
         "open risk",
         "cascades",
     ]
@@ -140,6 +142,7 @@ def worst_case(report: Outcome) -> str:
 def gap_table(gaps: pl.DataFrame) -> str:
     """The product's gap to each static curve at its own mean stop distance."""
     names = {
+        "stop_out_rate": ("stop-outs", "%"),
         "premature_rate": ("premature stops", "%"),
         "expectancy_bp": ("expectancy", "bp"),
         "cvar_bp": ("worst 5 %", "bp"),
@@ -221,12 +224,14 @@ def selection(chosen: pl.DataFrame) -> str:
         name = "all of these" if row["policy"] == "all" else NAMES[row["policy"]]
         chances = ["–" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("deflated_sharpe", "overfitting")]
         ratios = [f"{row[key]:.3f}".replace("-", "−") for key in ("sharpe", "luck")]
-        body.append(cells([name, row["part"], f"{row['trials']:,}", f"{row['times']:,}", *ratios, *chances]))
+        counts = (f"{row[key]:,.0f}" for key in ("trials", "times", "effective"))
+        body.append(cells([name, row["part"], *counts, *ratios, *chances]))
     heads = [
         "chosen",
         "part",
         "of trials",
         "instants",
+        "independent",
         "Sharpe ratio",
         "best by luck",
         "deflated Sharpe",
@@ -254,12 +259,17 @@ def worst_trades(product: pl.DataFrame, notional_fraction: float, count: int = 1
                     str(row["exit_index"] - row["entry_index"] + 1),
                     number(row["r"], "R"),
                     number(row["horizon_pnl"] / row["stop_distance"], "R"),
-                    number(notional_fraction * row["loss"], "%"),
+                    _of_equity(notional_fraction * row["loss"]),
                 ]
             )
         )
     heads = ["trade", "entry", "fill", "decided by", "stop", "target", "exit", "bars", "result", "if held", "of equity"]
     return table(heads, body)
+
+
+def _of_equity(profit: float) -> str:
+    text = number(profit, "%")
+    return mark("not met", text) if -profit > TRADE_LIMIT else text
 
 
 def pick(rows: pl.DataFrame, figures: Sequence[str]) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from pipelines import goals
 from pipelines.account import Account
 from pipelines.atomic import write_csv, write_json, write_text
 from pipelines.bootstrap import BootstrapParams, Resamples, resample
@@ -18,10 +20,13 @@ from pipelines.frontier import curve_table, curves, gaps
 from pipelines.frontier_replays import OWN_STOP
 from pipelines.groups import group_table
 from pipelines.outcome import Facts, Outcome
+from pipelines.overlap import reach
 from pipelines.replays import MODES, POLICIES
 from pipelines.report import render
-from pipelines.risk import WorstCase, return_correlations, worst_case
+from pipelines.risk import WorstCase, breaches, return_correlations, worst_case
 from pipelines.scorecard import Scores, compare, score, with_win_rate_impact
+from pipelines.seeds import metrics as seed_metrics
+from pipelines.seeds import seed_table
 from pipelines.selection import Trials, profit_by_time, selection_table
 
 
@@ -83,10 +88,12 @@ def metrics(
         out[name] = float(value)
         out[f"{name}_static"] = float(getattr(worst[best_static], name))
     for row in gap_table.filter(pl.col("setting") == OWN_STOP).iter_rows(named=True):
-        out[f"frontier_gap_{row['metric']}_{row['curve']}"] = row["gap"]
+        name = f"frontier_gap_{row['metric']}_{row['curve']}"
+        out[name], out[f"{name}_low"], out[f"{name}_high"] = row["gap"], row["low"], row["high"]
     chosen = {row["policy"]: row for row in selection.iter_rows(named=True)}
     for name in ("trials", "sharpe", "deflated_sharpe"):
         out[name] = chosen["product"][name]
+    out["effective_observations"] = chosen["product"]["effective"]
     out["overfitting_static"] = chosen["all"]["overfitting"]
     return {name: value for name, value in out.items() if value is not None and math.isfinite(value)}
 
@@ -103,9 +110,13 @@ def write_results(
     folder: Path,
     examination: Examination | None = None,
     account: Account | None = None,
+    latency: Mapping[str, Any] | None = None,
+    seeds: pl.DataFrame | None = None,
+    training: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Score the trades and write everything that people and `dvc` read. frontier: of `frontier_trades`; examination:
-    where the product is an engine.
+    where the product is an engine; latency: of a decision, where it was measured; seeds: of `seed_trades`, else the
+    product's own trades are all that there are; training: the nets' metrics.json, by net.
     """
     kept = closed(trades)
     entries = kept["id"].n_unique()
@@ -124,7 +135,8 @@ def write_results(
     ordered = dict(by_policy(kept.filter(pl.col("mode") == "pessimistic")))
     product, static = ordered["pessimistic", "product"], ordered["pessimistic", facts.best_static]
     groups = group_table(product, static, resamples, facts.confidence)
-    selection = selection_table(trials, profit_by_time(product), facts.product_trials)
+    held = ordered["pessimistic", "time_only"]
+    selection = selection_table(trials, profit_by_time(product), reach(held), facts.product_trials)
 
     write_csv(table, folder / "scorecard.csv")
     write_csv(equity, folder / "plots/equity.csv")
@@ -144,7 +156,15 @@ def write_results(
         pl.DataFrame([{"policy": name, **dataclasses.asdict(each)} for name, each in worst.items()]).fill_nan(None),
         folder / "worst_case.csv",
     )
-    figures = metrics(table, worst, gap_table, selection, facts.best_static, entries)
+    mine = table.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
+    found = goals.goals(mine, worst["product"], latency)
+    write_csv(found, folder / "targets.csv")
+    by_seed = seed_table(product.with_columns(seed=pl.lit(1)) if seeds is None else seeds, static)
+    write_csv(by_seed, folder / "seeds.csv")
+    pessimistic = kept.filter(pl.col("mode") == "pessimistic")
+    write_csv(breaches(pessimistic, facts.notional_fraction), folder / "breaches.csv")
+    figures = metrics(table, worst, gap_table, selection, facts.best_static, entries) | goals.metrics(found, latency)
+    figures |= seed_metrics(by_seed)
     if examination is not None:
         examination.write(folder)
         figures |= examination.metrics()
@@ -162,10 +182,14 @@ def write_results(
         skills=skills,
         groups=groups,
         selection=selection,
+        seeds=by_seed,
+        goals=found,
+        latency=latency,
         facts=facts,
         censored=trades["id"].n_unique() - entries,
         examination=examination,
         account=account,
+        training=training,
     )
     write_text(render(report), folder / "report.html")
 

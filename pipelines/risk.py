@@ -24,6 +24,7 @@ class WorstCase:
     tail_loss: float  # mean of the worst 5 % of the trades
     portfolio_loss: float
     cascades: int
+    drawdown: float  # of the closed profit from its peak, at fixed size, of the first equity
 
 
 def worst_case(trades: pl.DataFrame, correlations: dict[tuple[str, str], float], notional_fraction: float) -> WorstCase:
@@ -42,7 +43,25 @@ def worst_case(trades: pl.DataFrame, correlations: dict[tuple[str, str], float],
         tail_loss=-float(cvar(-loss, np.ones((1, len(loss))))[0]) if len(loss) else 0.0,
         portfolio_loss=portfolio_loss(trades, notional_fraction),
         cascades=cascades(trades, correlations),
+        drawdown=drawdown(trades, notional_fraction),
     )
+
+
+def breaches(trades: pl.DataFrame, notional_fraction: float) -> pl.DataFrame:
+    """Every trade that lost more than the limit, the worst first: policy, id, symbol, side, entry_ts, exit_ts, reason,
+    gap, loss (of equity).
+    """
+    loss = -notional_fraction * pl.col("pnl") / pl.col("entry_price")
+    found = trades.filter(loss > TRADE_LIMIT).with_columns(loss.alias("loss"))
+    columns = ("policy", "id", "symbol", "side", "entry_ts", "exit_ts", "reason", "gap", "loss")
+    return found.select(columns).sort("loss", "policy", "id", descending=[True, False, False])
+
+
+def drawdown(trades: pl.DataFrame, notional_fraction: float) -> float:
+    """Largest fall of the closed profit from its highest so far, which is at least none; nothing is reinvested."""
+    gain = notional_fraction * pl.col("pnl") / pl.col("entry_price")
+    equity = trades.group_by("exit_ts").agg(gain=gain.sum()).sort("exit_ts")["gain"].cum_sum().to_numpy()
+    return float((np.maximum.accumulate(np.maximum(equity, 0.0)) - equity).max(initial=0.0))
 
 
 def cvar(values: Floats, weights: Floats, share: float = 0.05) -> Floats:

@@ -24,9 +24,9 @@ def sums(trades: pl.DataFrame) -> tuple[Floats, Floats]:
 
 
 def shares(trades: pl.DataFrame) -> list[int]:
-    """The figures that count trades: those whose numerator is true or false."""
+    """The figures that count trades or exits: those whose numerator is true or false, or a whole number."""
     kinds = trades.head(0).select(f.numerator.alias(f.key) for f in figures()).schema
-    return [i for i, f in enumerate(figures()) if kinds[f.key] == pl.Boolean]
+    return [i for i, f in enumerate(figures()) if kinds[f.key] == pl.Boolean or kinds[f.key].is_integer()]
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
@@ -119,6 +119,7 @@ def compare(product: Scores, baseline: Scores, confidence: float) -> pl.DataFram
                 "low": low,
                 "high": high,
                 "trades": int(product.counted[i]),
+                "instants": int(product.instants[i]),
                 "target": figure.target,
                 "verdict": reached,
                 "baseline": other,
@@ -138,7 +139,9 @@ def with_win_rate_impact(table: pl.DataFrame) -> pl.DataFrame:
     value, low, high = (row[name] for name in ("difference", "difference_low", "difference_high"))
     nan = float("nan")
     known = [nan if x is None else float(x) for x in (value, low, high)]
-    verdict_text = verdict(known[0], known[1], known[2], "higher", 0.05)
+    reached = verdict(known[0], known[1], known[2], "higher", 0.05)
+    if reached and row["instants"] < FEW:
+        reached = "null"
     row |= {
         "figure": "win_rate_impact",
         "label": "Win-rate impact against best static",
@@ -146,7 +149,7 @@ def with_win_rate_impact(table: pl.DataFrame) -> pl.DataFrame:
         "low": low,
         "high": high,
         "target": 0.05,
-        "verdict": verdict_text,
+        "verdict": reached,
         "baseline": None,
         "difference": None,
         "difference_low": None,
@@ -157,6 +160,11 @@ def with_win_rate_impact(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def mark_ambiguous(trades: pl.DataFrame) -> pl.DataFrame:
-    """Adds `ambiguous`: the exit differs between the fill modes (columns policy, id tell which trades are the same)."""
-    exits = pl.struct("reason", "exit_index", "exit_price")
-    return trades.with_columns((exits.n_unique().over("policy", "id") > 1).alias("ambiguous"))
+    """Adds `ambiguous`: the exit differs between the fill modes (columns policy, id tell which trades are the same),
+    and `undecided`: bars of the lower timeframe leave it open too; without these, all that is ambiguous.
+    """
+    exits, same = pl.struct("reason", "exit_index", "exit_price"), ("policy", "id")
+    marked = trades.with_columns((exits.n_unique().over(*same) > 1).alias("ambiguous"))
+    finer = (trades["mode"] == "detail").any()
+    left = pl.col("undecided").any().over(*same) if finer else pl.col("ambiguous")
+    return marked.with_columns(left.alias("undecided"))

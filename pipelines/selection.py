@@ -10,17 +10,22 @@ import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from pipelines.bootstrap import Floats
+from pipelines.bootstrap import Floats, Integers
+from pipelines.overlap import effective_observations
 
 BLOCKS = 16  # S of Bailey et al. 2017, who use 16 too: 12,870 splits
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """All that a sweep tried: the policy of each setting, and profits (times, settings), a row an instant of entry."""
+    """All that a sweep tried: the policy of each setting, and profits (times, settings), a row an instant of entry.
+
+    overlaps: of those instants, by `overlap.reach`.
+    """
 
     policies: tuple[str, ...]
     profits: Floats
+    overlaps: Integers
 
     def of(self, *names: str) -> Floats:
         """The profits of these policies' settings, (times, settings)."""
@@ -53,24 +58,29 @@ def luck(trials: int, variance: float) -> float:
     return math.sqrt(variance) * float((1 - gamma) * high + gamma * higher)
 
 
-def deflated(ratio: float, benchmark: float, observations: int, skew: float, kurtosis: float) -> float:
+def deflated(ratio: float, benchmark: float, observations: float, skew: float, kurtosis: float) -> float:
     """Probability that the true Sharpe ratio exceeds `benchmark` (Bailey and López de Prado 2014, eq. 2); with SR0 of
     `luck` as benchmark, the deflated Sharpe ratio.
 
-    Φ[(SR - SR0) √(T - 1) / √(1 - γ3 SR + (γ4 - 1)/4 SR²)], SR per observation, γ4 = 3 for a normal distribution.
+    Φ[(SR - SR0) √(T - 1) / √(1 - γ3 SR + (γ4 - 1)/4 SR²)], SR per observation, γ4 = 3 for a normal distribution. T
+    counts independent observations (`overlap.effective_observations`); NaN for one alone.
     """
+    if observations <= 1:
+        return math.nan
     spread = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
     return float(norm.cdf((ratio - benchmark) * math.sqrt(observations - 1) / math.sqrt(spread)))
 
 
-def deflated_of(profits: Floats, trials: int, variance: float) -> float:
-    """Deflated Sharpe ratio of one series of profits (times,), the best of `trials`; NaN where nothing varies."""
+def deflated_of(profits: Floats, observations: float, trials: int, variance: float) -> float:
+    """Deflated Sharpe ratio of one series of profits (times,) that is worth so many independent observations, the best
+    of `trials`; NaN where nothing varies.
+    """
     centred = profits - profits.mean()
     deviation = math.sqrt(float(np.mean(centred**2)))
     if deviation == 0 or len(profits) < 2:
         return math.nan
     skew, kurtosis = (float(np.mean(centred**k)) / deviation**k for k in (3, 4))
-    return deflated(float(sharpe(profits)), luck(trials, variance), len(profits), skew, kurtosis)
+    return deflated(float(sharpe(profits)), luck(trials, variance), observations, skew, kurtosis)
 
 
 def overfitting(profits: Floats, blocks: int = BLOCKS) -> float:
@@ -99,42 +109,54 @@ def overfitting(profits: Floats, blocks: int = BLOCKS) -> float:
     return below / len(splits)
 
 
-def selection_table(trials: Trials, product: Floats, product_trials: int) -> pl.DataFrame:
+def selection_table(
+    trials: Trials,
+    product: Floats,
+    overlaps: Integers,
+    product_trials: int,
+    part: str = "train",
+    variants: Floats | None = None,
+) -> pl.DataFrame:
     """One row per selection: what was chosen from how many, on which part, and how much of it luck would give.
 
-    Each swept policy on the training part, where it was chosen; all of them together; and the product on the test part
-    (product: profits per instant; product_trials: nets trained and configurations evaluated, each could have been
-    kept). Its trials have no replays of their own, so their Sharpe ratios are taken to vary as the sweep's do.
+    Each swept policy on `part`, where it was chosen; all of them together; and the product on the test part. product:
+    its profits per instant; overlaps: of these; product_trials: nets trained and configurations evaluated, each could
+    have been kept; variants: profits of changes to it, for the probability that choosing among them overfits. Not all
+    of its trials have replays, so their Sharpe ratios are taken to vary as the sweep's.
     """
-    rows = [_row(name, trials.of(name)) for name in dict.fromkeys(trials.policies)]
-    rows.append(_row("all", trials.profits))
+    rows = [_row(name, trials.of(name), trials.overlaps, part) for name in dict.fromkeys(trials.policies)]
+    rows.append(_row("all", trials.profits, trials.overlaps, part))
     variance = float(sharpe(trials.profits).var(ddof=1))
+    effective = effective_observations(product, overlaps)
     rows.append(
         {
             "policy": "product",
             "part": "test",
             "trials": product_trials,
             "times": len(product),
+            "effective": effective,
             "sharpe": float(sharpe(product)),
             "luck": luck(product_trials, variance),
-            "deflated_sharpe": deflated_of(product, product_trials, variance),
-            "overfitting": math.nan,
+            "deflated_sharpe": deflated_of(product, effective, product_trials, variance),
+            "overfitting": math.nan if variants is None else overfitting(variants),
         }
     )
     return pl.DataFrame(rows).fill_nan(None)
 
 
-def _row(name: str, profits: Floats) -> dict[str, object]:
+def _row(name: str, profits: Floats, overlaps: Integers, part: str) -> dict[str, object]:
     ratios = sharpe(profits)
     best, n = int(profits.mean(axis=0).argmax()), len(ratios)
     variance = float(ratios.var(ddof=1))
+    effective = effective_observations(profits[:, best], overlaps)
     return {
         "policy": name,
-        "part": "train",
+        "part": part,
         "trials": n,
         "times": len(profits),
+        "effective": effective,
         "sharpe": float(ratios[best]),
         "luck": luck(n, variance),
-        "deflated_sharpe": deflated_of(profits[:, best], n, variance),
+        "deflated_sharpe": deflated_of(profits[:, best], effective, n, variance),
         "overfitting": overfitting(profits),
     }

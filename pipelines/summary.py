@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.charts import NAMES
-from pipelines.risk import PORTFOLIO_LIMIT, TRADE_LIMIT
+from pipelines.goals import counted, whole
+from pipelines.latency import FILE as LATENCY
 
 FOLDER = Path("artifacts/evaluate")
 FIGURES = (
@@ -29,9 +30,12 @@ FIGURES = (
     "give_back",
     "r_at_target",
     "win_rate_2r",
+    "partial_success",
     "slippage_stops",
+    "slippage_targets",
     "stop_distance",
     "ambiguity_rate",
+    "ambiguity_left",
 )
 STYLES = {"met": "green", "better": "green", "not met": "red", "worse": "red", "null": "dim"}
 
@@ -106,17 +110,22 @@ def edge_line(chosen: Mapping[str, Any]) -> str:
     return f"{'sweep':>10}: best at the edge of the grid: {'; '.join(found)}" if found else ""
 
 
-def whole_line(card: pl.DataFrame, worst: pl.DataFrame) -> str:
-    """All targets at once, at this one setting: met where every one is met, not met where one is not, else null."""
-    rows = card.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
-    verdicts = [verdict for verdict in rows["verdict"].to_list() if verdict]
-    row = worst.row(by_predicate=pl.col("policy") == "product", named=True)
-    limits = ("maximum_loss", TRADE_LIMIT), ("portfolio_loss", PORTFOLIO_LIMIT), ("cascades", 0)
-    verdicts += ["null" if row[n] is None else "met" if row[n] <= limit else "not met" for n, limit in limits]
-    counted = {name: verdicts.count(name) for name in ("met", "null", "not met")}
-    whole = "not met" if counted["not met"] else "null" if counted["null"] else "met"
-    parts = ", ".join(f"{count} {name}" for name, count in counted.items())
-    return f"{'ratchet':>10}: all targets at once {styled(whole)} ({parts})"
+def whole_line(found: pl.DataFrame) -> str:
+    """All targets at once, at this one setting. found: of `pipelines.goals`."""
+    parts = ", ".join(f"{count} {name}" for name, count in counted(found).items() if count)
+    return f"{'ratchet':>10}: all targets at once {styled(whole(found))} ({parts})"
+
+
+def latency_line(path: Path) -> str:
+    """How long a decision takes, and where that stands."""
+    if not path.exists():
+        return f"{'ratchet':>10}: decision latency not measured (python -m pipelines.latency)"
+    found = json.loads(path.read_text())
+    parts = [
+        f"{label} p50 {found[kind]['p50']:.1f}, p99 {found[kind]['p99']:.1f} µs"
+        for kind, label in {"bar": "new bar to all actions", "tick": "tick alone"}.items()
+    ]
+    return f"{'ratchet':>10}: {'; '.join(parts)} ({path})"
 
 
 def _chance(value: float | None) -> str:
@@ -134,7 +143,8 @@ def main() -> None:
         pl.read_csv(FOLDER / "worst_case.csv"),
     )
     console.print(figures_table(card))
-    for line in [whole_line(card, worst), *worst_lines(worst)]:
+    found = pl.read_csv(FOLDER / "targets.csv")
+    for line in [whole_line(found), *worst_lines(worst), latency_line(LATENCY)]:
         console.print(line)
     for line in selection_lines(pl.read_csv(FOLDER / "selection.csv")):
         console.print(line)

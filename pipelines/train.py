@@ -22,7 +22,7 @@ from models.skill import dispersion, judge, net_quantiles, observed
 from models.task import TrainNets, TrainParams
 from models.tracking import log_training
 from models.trained import Trained, describe, predict
-from pipelines.atomic import write_bytes, write_csv, write_json
+from pipelines.atomic import fresh_folder, write_bytes, write_csv, write_json
 from pipelines.params import section
 from pipelines.splits import SplitParams, split
 
@@ -68,17 +68,17 @@ def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str
     return metrics, curves
 
 
-def seed_losses(
+def seed_nets(
     kind: Kind, dataset: Dataset, graph: dict[str, Any], params: TrainParams, labels: LabelParams, checkpoints: Path
-) -> list[float]:
-    """Pinball losses on the fresh rows of the test part of nets that differ from the product's in their seed alone."""
-    test, losses = dataset.rows.fresh().of("test"), []
+) -> list[tuple[Trained, float]]:
+    """Nets that differ from the product's in their seed alone, with their losses (pinball) on the test part."""
+    test, nets = dataset.rows.fresh().of("test"), []
     for seed in params.seeds[1:]:
         folder = checkpoints.with_name(f"{checkpoints.name}-{seed}")
         _, trained = train(kind, dataset, graph, replace(params, seeds=(seed,)), labels, folder)
         forecast = net_quantiles(predict(trained.module(), test.inputs), test, np.asarray(labels.grid), LEVELS)
-        losses.append(float(pinball(observed(test), forecast, LEVELS).mean()))
-    return losses
+        nets.append((trained, float(pinball(observed(test), forecast, LEVELS).mean())))
+    return nets
 
 
 def main(net: str) -> None:
@@ -94,13 +94,17 @@ def main(net: str) -> None:
     checkpoints, first = Path("artifacts/checkpoints") / net, replace(params, seeds=params.seeds[:1])
     fitted, trained = train(kind, dataset, table.graph, first, label_params, checkpoints)
     metrics, curves = scores(dataset, fitted, trained)
-    others = seed_losses(kind, dataset, table.graph, params, label_params, checkpoints)
-    metrics["seeds"] = dispersion(metrics["test"], others)
+    others = seed_nets(kind, dataset, table.graph, params, label_params, checkpoints)
+    metrics["seeds"] = dispersion(metrics["test"], [loss for _, loss in others])
     folder = Path("artifacts/train") / net
     write_csv(pl.DataFrame([asdict(epoch) for epoch in fitted.curve]), folder / "curves.csv")
     write_json(metrics, folder / "metrics.json")
     for name, data in trained.files().items():
         write_bytes(data, folder / name)
+    with fresh_folder(folder / "seeds") as fresh:  # by number: the product's own is the first
+        for number, (other, _) in enumerate(others, 2):
+            for name, data in other.files().items():
+                write_bytes(data, fresh / str(number) / name)
     test = dataset.rows.of("test").fresh()
     log_training(
         f"{net} net",

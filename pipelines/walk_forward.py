@@ -6,7 +6,7 @@ finished folds are kept, and so is the training of an unfinished one.
 
 from __future__ import annotations
 
-import json
+import hashlib
 import multiprocessing
 import os
 import sys
@@ -22,23 +22,39 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from features.families import FAMILIES
 from models.nets import KINDS
+from models.tracking import log_evaluation, trials
 from pipelines import entries as entry_stage
 from pipelines import evaluate, export, features, labels, train
 from pipelines.atomic import write_csv, write_text
+from pipelines.dispersion import dispersion
 from pipelines.evaluate import EvaluateParams
 from pipelines.folds import Fold, WalkForwardParams, folds, prepare
+from pipelines.frontier import curve_table, curves, gaps
 from pipelines.groups import group_table
+from pipelines.overlap import reach
 from pipelines.params import read, section
 from pipelines.partitions import read_bars
 from pipelines.replays import POLICIES
-from pipelines.results import by_policy, closed, draws, equity_curves, score_all, scorecard
+from pipelines.results import by_policy, draws, equity_curves, score_all, scorecard
+from pipelines.risk import return_correlations
+from pipelines.seeds import seed_table
+from pipelines.selection import profit_by_time, selection_table
 from pipelines.splits import SplitParams
+from pipelines.stitching import (
+    FOLDER,
+    STATIC,
+    Stitched,
+    fold_folder,
+    fold_table,
+    stitch,
+    stitch_table,
+    stops_tried,
+    worst_table,
+)
 from pipelines.tables import microseconds
 from pipelines.walk_forward_page import render
 
-CHECKED, FOLDER = Path("data/checked"), Path("artifacts/walk_forward")
-STATIC = "static"
-"""In the stitched trades: each fold's best static exit, chosen on its own training part."""
+CHECKED = Path("data/checked")
 
 STAGES: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (features.main, tuple(FAMILIES)),
@@ -85,108 +101,56 @@ def run_folds(todo: dict[int, Path], processes: int) -> None:
         raise ValueError("\n".join(sorted(failed)))
 
 
-def stitch(plan: list[Fold], calendar: np.ndarray) -> pl.DataFrame:
-    """Trades of all folds, in which `fold` tells them apart, with the policy STATIC added; entries open at the end of a
-    test part are left out.
-    """
-    frames = []
-    for fold in plan:
-        where = fold_folder(fold) / "artifacts/evaluate"
-        trades = closed(pl.read_parquet(where / "trades.parquet"))
-        best = json.loads((where / "chosen.json").read_text())["best_static"]
-        static = trades.filter(pl.col("policy") == best).with_columns(policy=pl.lit(STATIC))
-        both = pl.concat([trades, static])
-        frames.append(both.with_columns(id=pl.format("{}-{}", pl.lit(fold.number), "id"), fold=pl.lit(fold.number)))
-    trades = pl.concat(frames)
-    # Folds number their bars from their own first one.
-    return trades.with_columns(exit_bar=pl.Series(np.searchsorted(calendar, microseconds(trades["exit_ts"]))))
-
-
-def fold_table(plan: list[Fold]) -> pl.DataFrame:
-    """The product's figures in each fold under pessimistic fills (rows of the folds' own scorecards), and the nets'
-    skill over each baseline, with their intervals.
-    """
-    tables = []
-    for fold in plan:
-        folder = fold_folder(fold)
-        card = pl.read_csv(folder / "artifacts/evaluate/scorecard.csv", infer_schema_length=None)
-        rows = card.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
-        paired = ("baseline", "difference", "difference_low", "difference_high", "versus")
-        parts = [rows.select("figure", "unit", "value", "low", "high", "trades", *paired)]
-        for net in KINDS:
-            scores = json.loads((folder / f"artifacts/train/{net}/metrics.json").read_text())["test"]
-            for name, skill in scores["skill"].items():
-                s = skill["pinball"]
-                head = {"figure": f"skill_{net}_{name}", "unit": "%", "trades": scores["times"]}
-                parts.append(pl.DataFrame([{**head, "value": s["skill"], "low": s["low"], "high": s["high"]}]))
-        dates = {
-            "fold": fold.number,
-            "train_until": fold.cut.train_until,
-            "test_from": fold.cut.calibration_until,
-            "test_until": fold.end,
-        }
-        table = pl.concat([part.cast({"trades": pl.Int64}) for part in parts], how="diagonal_relaxed")
-        tables.append(table.select(*(pl.lit(value).alias(name) for name, value in dates.items()), pl.all()))
-    return pl.concat(tables, how="diagonal_relaxed")
-
-
-def dispersion(table: pl.DataFrame) -> pl.DataFrame:
-    """Per figure: mean, standard deviation, least and largest over the folds, and in how many the paired difference was
-    positive. Folds share the static exits' market, not their bars: the spread is that of the times.
-    """
-    known = table.filter(pl.col("value").is_not_null())
-    value = pl.col("value")
-    return known.group_by("figure", maintain_order=True).agg(
-        pl.col("unit").first(),
-        pl.len().alias("folds"),
-        mean=value.mean(),
-        std=value.std(),
-        low=value.min(),
-        high=value.max(),
-        difference_mean=pl.col("difference").mean(),
-        difference_std=pl.col("difference").std(),
-        folds_above=(pl.col("difference") > 0).sum(),
+def put_together(plan: list[Fold], bars: pl.DataFrame, evaluation: EvaluateParams, seeds: int) -> Stitched:
+    """All that the page shows, from what the folds wrote."""
+    trades = stitch(plan, np.unique(microseconds(bars["ts"])))
+    bootstrap = evaluation.bootstrap
+    resamples = draws(trades, bootstrap)
+    ordered = dict(by_policy(trades.filter(pl.col("mode") == "pessimistic")))
+    product, static, held = (ordered["pessimistic", name] for name in ("product", STATIC, "time_only"))
+    kept, overlaps = set(product["id"]), reach(held)
+    frontier = stitch_table(plan, "frontier_trades", kept)
+    points = curves(frontier, kept, resamples)
+    tried, variants = stops_tried(frontier, overlaps)
+    log_evaluation(digest(plan), {"entries": evaluation.entries.rule, "model": "walk-forward"})
+    count = trials(len(KINDS) * seeds)
+    table = fold_table(plan)
+    return Stitched(
+        entries=len(kept),
+        card=scorecard(score_all(trades, resamples), STATIC, bootstrap.confidence),
+        folds=table,
+        dispersion=dispersion(table, "folds"),
+        seeds=seed_table(stitch_table(plan, "seed_trades", kept), static),
+        worst=worst_table(trades, return_correlations(bars), evaluation.notional_fraction),
+        curves=curve_table(points),
+        gaps=gaps(points, resamples, bootstrap.confidence),
+        selection=selection_table(tried, profit_by_time(product), overlaps, count, "test", variants),
+        groups=group_table(product, static, resamples, bootstrap.confidence),
+        equity=equity_curves(trades.filter(pl.col("policy").is_in(list(POLICIES))), evaluation.notional_fraction),
     )
 
 
-def fold_folder(fold: Fold) -> Path:
-    """Where a fold works."""
-    return FOLDER / f"fold-{fold.number}"
+def digest(plan: list[Fold]) -> str:
+    """Of what a walk-forward tries: every fold's parameters, data and code."""
+    keys = "".join((fold_folder(fold) / "key.json").read_text() for fold in plan)
+    return hashlib.sha256(keys.encode()).hexdigest()
 
 
 def main() -> None:
     """Run what is not done yet, then write trades, tables and the page."""
     params, evaluation = section("walk_forward", WalkForwardParams), section("evaluate", EvaluateParams)
     cut = section("split", SplitParams)
-    bars = read_bars(CHECKED / "bars").select("symbol", "ts")
+    bars = read_bars(CHECKED / "bars").select("symbol", "ts", "close")
     plan = folds(bars["ts"].max().date(), cut, params)  # type: ignore[union-attr]
     everything = read()
     run_folds(
         {f.number: fold_folder(f) for f in plan if prepare(f, everything, CHECKED, fold_folder(f))}, params.processes
     )
-    trades = stitch(plan, np.unique(microseconds(bars["ts"])))
-    entries, bootstrap = trades["id"].n_unique(), evaluation.bootstrap
-    resamples = draws(trades, bootstrap)
-    card = scorecard(score_all(trades, resamples), STATIC, bootstrap.confidence)
-    ordered = dict(by_policy(trades.filter(pl.col("mode") == "pessimistic")))
-    groups = group_table(
-        ordered["pessimistic", "product"], ordered["pessimistic", STATIC], resamples, bootstrap.confidence
-    )
-    table = fold_table(plan)
-    spread = dispersion(table)
-    equity = equity_curves(trades.filter(pl.col("policy").is_in(list(POLICIES))), evaluation.notional_fraction)
-    for name, frame in {
-        "scorecard": card,
-        "folds": table,
-        "dispersion": spread,
-        "groups": groups,
-        "equity": equity,
-    }.items():
+    stitched = put_together(plan, bars, evaluation, params.seeds)
+    for name, frame in stitched.tables().items():
         write_csv(frame, FOLDER / f"{name}.csv")
-    write_text(
-        render(plan, card, table, spread, groups, equity, bootstrap.confidence, cut.validation_until),
-        FOLDER / "report.html",
-    )
+    write_text(render(plan, stitched, evaluation.bootstrap.confidence, cut.validation_until), FOLDER / "report.html")
+    card = stitched.card
     row = card.row(
         by_predicate=(pl.col("policy") == "product")
         & (pl.col("mode") == "pessimistic")
@@ -194,8 +158,8 @@ def main() -> None:
         named=True,
     )
     print(
-        f"walk-forward: {params.folds} folds, {entries:,} entries out of sample; expectancy {row['value']:+.1f} bp "
-        f"[{row['low']:+.1f}, {row['high']:+.1f}], less best static {row['difference']:+.1f} bp "
+        f"walk-forward: {params.folds} folds, {stitched.entries:,} entries out of sample; expectancy "
+        f"{row['value']:+.1f} bp [{row['low']:+.1f}, {row['high']:+.1f}], less best static {row['difference']:+.1f} bp "
         f"[{row['difference_low']:+.1f}, {row['difference_high']:+.1f}]: {row['versus']}\nOpen {FOLDER}/report.html"
     )
 

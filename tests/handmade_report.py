@@ -27,17 +27,26 @@ SETTINGS = {
     "chandelier": (Static("atr", 2.0, math.inf, trail=True), 0.002),
     "sar": (Parabolic(2.0, 0.02), 0.0),
 }
-TRIALS = Trials(("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"), np.random.default_rng(6).random((40, 4)))
+TRIALS = Trials(
+    ("fixed_percent", "fixed_percent", "fixed_atr", "fixed_atr"),
+    np.random.default_rng(6).random((40, 4)),
+    np.zeros(40, np.int64),
+)
 SKILL = {"skill": 0.01, "low": -0.01, "high": 0.03, "p": 0.4}
 SPREAD = {"mean": 0.015, "std": 0.003, "low": 0.01, "high": 0.02}
-SKILLS = skill_table(
-    {
-        "stop": {
-            "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}},
-            "seeds": {"count": 5, "skill": {"atr": SPREAD}},
-        }
+QUALITY = {
+    name: {"hit": 0.1624, "reversal": 0.0668}
+    for kind in ("brier", "calibration_error")
+    for name in (kind, f"{kind}_uncalibrated")
+}
+COVERAGE = {"calm": {"q10": 0.115, "q50": 0.552, "q90": 0.902}, "wild": {"q10": 0.104, "q50": 0.545, "q90": 0.919}}
+TRAINING = {
+    "stop": {
+        "test": {"skill": {"atr": {"pinball": SKILL, "crps": SKILL}}, **QUALITY, "coverage": COVERAGE},
+        "seeds": {"count": 5, "skill": {"atr": SPREAD}},
     }
-)
+}
+SKILLS = skill_table(TRAINING)
 
 
 def make_report(folder: Path) -> str:
@@ -63,6 +72,7 @@ def make_report(folder: Path) -> str:
     ts = pl.Series(TIMES).cast(pl.Datetime("us", "UTC"))
     bars = pl.DataFrame({"symbol": [BARS.symbol] * len(ts), "ts": ts, **COLUMNS})
     curves = {"net": ["stop", "exit"], "curve": ["hit", "reach"], "forecast": [0.3, 0.6], "observed": [0.2, 0.7]}
+    own = trades.filter((pl.col("policy") == "product") & (pl.col("mode") == "pessimistic"))
     bootstrap = BootstrapParams(5.0, 200, 0.9, 1)
     write_results(
         with_groups(trades, regimes, "a + b"),
@@ -75,5 +85,7 @@ def make_report(folder: Path) -> str:
         SKILLS,
         folder / "evaluate",
         examination,
+        seeds=pl.concat([own.with_columns(seed=pl.lit(1)), own.with_columns(pl.col("pnl") + 0.1, seed=pl.lit(2))]),
+        training=TRAINING,
     )
     return (folder / "evaluate/report.html").read_text(encoding="utf-8")

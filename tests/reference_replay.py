@@ -132,7 +132,7 @@ def one_trade(
         t.remaining = 0.0 if t.remaining - fraction < 1e-9 else t.remaining - fraction
         t.intended = intended
 
-    def take_target(i: int, price: float, opened: bool, bar_adverse: float) -> None:
+    def take_target(i: int, price: float, opened: bool, bar_adverse: float, part_adverse: float) -> None:
         level, fraction, stop_r = t.targets.pop(0)
         leave(i, price, level, t.remaining if t.remaining - fraction < 1e-9 else fraction, TARGET)
         t.seen.append(price)
@@ -144,7 +144,9 @@ def one_trade(
             leave(i, price, price, t.remaining, STOP)
             t.gap, t.market = False, True
         if t.remaining and s * bar_adverse <= s * t.protective()[0]:
-            t.touched_both = True
+            t.touched_both = max(t.touched_both, 1)
+        if t.remaining and s * part_adverse <= s * t.protective()[0] and mode == "detail":
+            t.touched_both = 2
 
     def take_stop(i: int, price: float, opened: bool) -> None:
         level, name = t.protective()
@@ -160,10 +162,13 @@ def one_trade(
         opening, high, low, close = bar
         good, bad = (high, low) if s > 0 else (low, high)
         count = len(t.legs)
+        between = s * opening > s * t.protective()[0] and not reached(opening, t.next_target())
+        if between and s * bad <= s * t.protective()[0] and reached(good, t.next_target()) and mode == "detail":
+            t.touched_both = 2
         if s * opening <= s * t.protective()[0]:
             take_stop(i, opening, True)
         while t.remaining and reached(opening, t.next_target()):
-            take_target(i, t.next_target() if later else opening, not later, bar_adverse)
+            take_target(i, t.next_target() if later else opening, not later, bar_adverse, bad)
         path = orders(bar, s, mode)
         had_good = False
         while path and t.remaining:
@@ -173,7 +178,7 @@ def one_trade(
             elif step == "good":
                 had_good = True
                 while t.remaining and reached(good, t.next_target()):
-                    take_target(i, t.next_target(), False, bar_adverse)
+                    take_target(i, t.next_target(), False, bar_adverse, bad)
                     if mode != "adaptive" and t.remaining:
                         path = ["bad", "good"]
                         break
@@ -213,7 +218,7 @@ def one_trade(
             if t.remaining and (s * adverse <= s * stop or reached(favourable, target)):
                 inside = s * opening > s * stop and not reached(opening, target)
                 if inside and s * adverse <= s * stop and reached(favourable, target):
-                    t.touched_both = True
+                    t.touched_both = max(t.touched_both, 1)
                 filled = False
                 inner = conditions.detail
                 parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < ends] if inner else []

@@ -108,7 +108,7 @@ class Story:
     stops: list[tuple[int, float]] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)  # prices inside the trade
     after: list[float] = field(default_factory=list)  # prices of the exit bar after the exit
-    touched_both: bool = False
+    touched_both: int = 0
     gap: bool = False
     crossed: bool = False  # the stop was moved to where the close lay beyond it, and nothing was traded since
     market: bool = False  # the last exit was an order at the market

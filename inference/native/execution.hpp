@@ -166,8 +166,7 @@ class Execution {
 
     /// A bar in which something fills: bar by bar of the lower timeframe where the mode and the data allow.
     bool walk(Running& running, std::int64_t j, const Bar& bar, const Fill& fill, double held) {
-        if (is_ambiguous(bar, running.position.side, stop_of(running), target_of(running)))
-            running.trade.touched_both = 1;
+        mark(running, is_ambiguous(bar, running.position.side, stop_of(running), target_of(running)), false);
         const Tape::Inside inside = tape_.inside(j);
         for (std::int64_t d = inside.first; d < inside.last; ++d) {
             const Bar part = tape_.part(d, bar);
@@ -192,6 +191,7 @@ class Execution {
               Tape::Inside rest, bool opening) {
         Position& position = running.position;
         const int side = position.side;
+        mark(running, false, !fill.gap && is_ambiguous(part, side, stop_of(running), target_of(running)));
         while (fill.reason != ExitReason::open) {
             position.see(std::max(part.open, fill.price), std::min(part.open, fill.price));
             const bool rung = fill.reason == ExitReason::target && running.rung < ladder_.size();
@@ -212,12 +212,19 @@ class Execution {
                 fill = {ExitReason::stop, fill.price, fill.price, false, false};
                 continue;
             }
-            if (touches_stop(bar, side, stop)) running.trade.touched_both = 1;
+            mark(running, touches_stop(bar, side, stop), touches_stop(part, side, stop));
             fill = named(running, fill.gap ? check_exit(part, side, stop, target, tape_.terms.mode)
                                            : check_rest(part, side, stop, target, tape_.terms.mode));
             opening = opening && fill.gap;
         }
         return false;
+    }
+
+    /// Whether the order inside matters to an exit: of its bar, and of what decided instead, the lower timeframe's bar.
+    void mark(Running& running, bool bar, bool part) const {
+        std::uint8_t& marked = running.trade.touched_both;
+        if (bar) marked = std::max<std::uint8_t>(marked, 1);
+        if (part && tape_.terms.mode == FillMode::detail) marked = 2;
     }
 
     /// The next rung of the ladder, and the stop that comes with the one just filled.

@@ -38,17 +38,21 @@ def test_the_true_order_lies_above_the_pessimistic_one(stop, trail) -> None:
     entries = Entries(index, side[index - 20].astype(np.int8))
     distance = stop * bars.close
     distances = (distance, 2 * distance, trail * bars.close)
-    mean, ambiguous = {}, {}
+    mean, ambiguous, left = {}, {}, {}
     for mode in ("pessimistic", "detail", "adaptive"):
         conditions = Conditions(detail=detail if mode == "detail" else None)
         trades = replay_levels(bars, entries, *distances, 96, Costs(), mode, conditions)
         mean[mode] = 1e4 * float(np.mean(trades["pnl"] / trades["fill_price"]))
-        ambiguous[mode] = 100 * float(trades["touched_both"].mean())
+        ambiguous[mode] = 100 * float((trades["touched_both"] > 0).mean())
+        left[mode] = 100 * float((trades["touched_both"] == 2).mean())
     print(
-        f"\nstop {stop:.1%} trail {trail:.1%}: {len(index)} trades, ambiguous {ambiguous['pessimistic']:.2f} %,",
+        f"\nstop {stop:.1%} trail {trail:.1%}: {len(index)} trades, ambiguous {ambiguous['pessimistic']:.2f} %, "
+        f"after detail {left['detail']:.2f} %,",
         end=" ",
     )
     print(", ".join(f"{mode} {value:+.2f} bp" for mode, value in mean.items()), end=" ")
     assert mean["pessimistic"] <= mean["adaptive"]
     assert mean["pessimistic"] <= mean["detail"]
     assert ambiguous["pessimistic"] == ambiguous["adaptive"]
+    assert left["pessimistic"] == left["adaptive"] == 0.0
+    assert left["detail"] <= ambiguous["detail"]

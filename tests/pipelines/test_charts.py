@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines import charts
+from inference.replay import REASON_NAMES
+from pipelines import charts, overlay_traces
 
 DAYS = [dt.datetime(2020, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
 TRADES = pl.DataFrame(
@@ -131,6 +132,18 @@ def test_folds_stand_in_order_with_their_intervals_and_the_best_static_beside() 
     assert list(named(figure, "best static").y) == [-5.0, 3.0]
 
 
+def test_every_way_out_has_a_colour_and_a_shape_of_its_own_and_is_drawn() -> None:
+    assert list(charts.REASONS) == list(charts.SHAPES) == list(REASON_NAMES[1:])
+    assert len(set(charts.SHAPES.values()) | {"x"}) == len(charts.SHAPES) + 1, "a cross is a premature stop"
+    rare = TRADES.with_columns(reason=pl.Series(["liquidation", "emergency", "target", "time"]))
+    figure = charts.exits(rare)
+    assert [trace.name for trace in figure.data] == ["target", "time", "liquidation", "emergency"]
+    assert sum(trace.x[1] for trace in figure.data) == pytest.approx(100)
+    drawn = charts.excursions(rare, [])
+    assert list(named(drawn, "liquidation").x) == [1.0]
+    assert "stop" not in [trace.name for trace in drawn.data]
+
+
 # What the eyes of people without one kind of cone see (Machado, Oliveira and Fernandes 2009, severity 1).
 EYES = {
     "all cones": np.eye(3),
@@ -138,6 +151,9 @@ EYES = {
     "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
+
+
+OVERLAYS = {name: getattr(overlay_traces, name) for name in ("UP", "DOWN", "SOFT", "BLUE", "VIOLET")}
 
 
 def linear(colour: str):
@@ -154,7 +170,9 @@ def lab(rgb):
 
 @pytest.mark.parametrize("eyes", EYES)
 @pytest.mark.parametrize(
-    "colours", [charts.COLOURS, charts.REASONS, charts.CURVES], ids=["policies", "exits", "curves"]
+    "colours",
+    [charts.COLOURS, charts.REASONS, charts.CURVES, OVERLAYS],
+    ids=["policies", "exits", "curves", "overlays"],
 )
 def test_colours_are_told_apart_by_all_eyes(colours: dict[str, str], eyes: str) -> None:
     seen = {name: lab(np.array(EYES[eyes]) @ linear(colour)) for name, colour in colours.items()}
@@ -167,6 +185,6 @@ def test_colours_stand_out_from_the_ground(ground: str) -> None:
     def light(colour: str) -> float:
         return float(np.array([0.2126, 0.7152, 0.0722]) @ linear(colour)) + 0.05
 
-    for colour in (*charts.COLOURS.values(), *charts.REASONS.values()):
+    for colour in (*charts.COLOURS.values(), *charts.REASONS.values(), *OVERLAYS.values()):
         low, high = sorted((light(colour), light(ground)))
         assert high / low > 2.0, colour

@@ -101,7 +101,7 @@ def test_files_and_parameters_named_in_a_stage_exist(name: str) -> None:
     made = {out for stage in STAGES.values() for kind in ("outs", "metrics", "plots") for out in _paths(stage, kind)}
     for dep in _paths(STAGES[name], "deps"):
         assert dep in made or (ROOT / dep).exists(), dep
-    for key in STAGES[name]["params"]:  # type: ignore[attr-defined]
+    for key in STAGES[name].get("params", []):  # type: ignore[attr-defined]
         node = params
         for part in str(key).split("."):
             assert part in node, key

@@ -309,13 +309,22 @@ def test_the_files_of_an_evaluation(
         *(f"frontier_{n}" for n in ("fixed_atr", "fixed_percent", "garch", "product")),
     ]
     expected = [
+        "breaches.csv",
         "chosen.json",
         "frontier_gaps.csv",
         "groups.csv",
         "metrics.json",
         *(f"plots/{name}.csv" for name in plots),
     ]
-    assert names == [*expected, "report.html", "scorecard.csv", "selection.csv", "worst_case.csv"]
+    assert names == [
+        *expected,
+        "report.html",
+        "scorecard.csv",
+        "seeds.csv",
+        "selection.csv",
+        "targets.csv",
+        "worst_case.csv",
+    ]
     for name in names:  # the same trades, the same bytes
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     page = (tmp_path / "one/report.html").read_text()

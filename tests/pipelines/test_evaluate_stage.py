@@ -155,8 +155,26 @@ def test_the_product_is_replayed_in_both_modes(stage: Stage) -> None:
 
 def test_the_sharpe_ratio_is_deflated_by_all_trials(stage: Stage) -> None:
     row = pl.read_csv(OUT / "selection.csv").row(by_predicate=pl.col("policy") == "product", named=True)
-    assert row["trials"] == 2 * 2 + 1  # two nets with two seeds each, one configuration
+    assert row["trials"] == 2 * 2 + 2  # two nets with two seeds each, and both pairs were evaluated
     assert row["luck"] > 0
+
+
+def test_each_seed_trades_the_same_entries_by_its_own_nets(stage: Stage) -> None:
+    trades = pl.read_parquet(OUT / "seed_trades.parquet").sort("id")
+    own = stage.of("product")
+    found = {seed: trades.filter(pl.col("seed") == seed) for seed in (1, 2)}
+    assert found[1].select("id", "pnl").equals(own.select("id", "pnl"))
+    engine = Engine.load("artifacts/exports/seeds/stop/2.pt", "artifacts/exports/seeds/exit/2.pt")
+    product = Product(
+        engine, pl.DataFrame(schema=SERIES), bars_by_symbol(stage.bars), stage.params.equity, stage.notional
+    )
+    other = pl.concat(product.trades(market) for market in stage.markets("test")).sort("id")
+    assert found[2].select("id", "pnl").equals(other.select("id", "pnl"))
+    assert not found[2]["pnl"].equals(own["pnl"])
+    told = pl.read_csv(OUT / "seeds.csv").filter(pl.col("figure") == "expectancy_bp").sort("seed")
+    means = [1e4 * (each["pnl"] / each["entry_price"]).mean() for each in (own, other)]
+    assert told["value"].to_list() == pytest.approx(means)
+    assert json.loads((OUT / "metrics.json").read_text())["seeds"] == 2
 
 
 def test_a_garch_stop_is_a_deviation_of_the_whole_horizon(stage: Stage) -> None:

@@ -49,9 +49,17 @@ def trades() -> pl.DataFrame:
         "ambiguous": generator.random(N) < 0.2,
     }
     prices = {"entry_price": 100.0, "exit_fill": 99.0, "intended_price": 99.0, "stop_distance": 2.0, "beyond": 0.0}
-    moves = {"mfe": 1.0, "mae": 1.0, "horizon_mfe": 1.0, "horizon_pnl": 0.0, "entry_index": 1, "exit_index": 2}
-    flags = {"gap": False, "reached_2r": False, "fallback": False, "touched_both": False}
-    constant = {**prices, **moves, **flags}
+    moves = {
+        "mfe": 1.0,
+        "mae": 1.0,
+        "horizon_mfe": 1.0,
+        "horizon_mae": 1.0,
+        "horizon_pnl": 0.0,
+        "entry_index": 1,
+        "exit_index": 2,
+    }
+    flags = {"gap": False, "reached_2r": False, "fallback": False, "touched_both": False, "undecided": False}
+    constant = {**prices, **moves, **flags, "partials": 0, "partials_won": 0}
     frame = pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in constant.items())
     regimes = frame.select("id", regime=pl.when(pl.int_range(pl.len()) < 25).then(pl.lit("calm")))
     return with_groups(frame, regimes, "a + b")

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.risk import cascades, cvar, portfolio_loss, return_correlations, worst_case
+from pipelines.risk import breaches, cascades, cvar, drawdown, portfolio_loss, return_correlations, worst_case
 
 TOGETHER = {("A", "A"): 1.0, ("A", "B"): 0.8, ("B", "A"): 0.8, ("B", "B"): 1.0}
 APART = {("A", "A"): 1.0, ("A", "B"): 0.5, ("B", "A"): 0.5, ("B", "B"): 1.0}
@@ -43,6 +43,22 @@ def test_worst_case_by_hand() -> None:
     assert (worst.breaches, worst.breaches_by_gap) == (2, 1)
     assert worst.portfolio_loss == pytest.approx(0.01)
     assert worst.cascades == 0
+    assert worst.drawdown == pytest.approx(0.5 * 0.111), "before the last trade, from the beginning"
+
+
+def test_breaches_are_listed_worst_first() -> None:
+    rows = [trade("A", 1, 0, 2, pnl=-4.0), trade("A", 1, 3, 5, pnl=-4.1), trade("B", -1, 9, 11, pnl=-6.0, gap=True)]
+    named = pl.DataFrame(rows).with_columns(policy=pl.lit("product"), id=pl.Series(["x", "y", "z"]))
+    found = breaches(named, 0.5)
+    assert found.select("id", "gap", "side").rows() == [("z", True, -1), ("y", False, 1)]
+    assert found["loss"].to_list() == pytest.approx([0.03, 0.0205])
+
+
+def test_a_drawdown_is_from_the_peak_of_the_exits_in_their_order() -> None:
+    rows = [trade("A", 1, 0, 5, pnl=-3.0), trade("B", 1, 1, 2, pnl=4.0), trade("A", 1, 3, 5, pnl=1.0)]
+    rows.append(trade("B", 1, 6, 7, pnl=-1.0))
+    assert drawdown(pl.DataFrame(rows), 1.0) == pytest.approx(0.03)  # 4, 2 (both exits of one time), 1
+    assert drawdown(pl.DataFrame(rows[1:2]), 1.0) == 0.0
 
 
 def test_open_risk_adds_up_positions_that_share_a_bar_whatever_their_sides() -> None:

@@ -45,7 +45,11 @@ TRADES = pl.DataFrame(
     pl.col("intended").alias("intended_price"), pl.col("fill").alias("exit_fill"),
     pl.lit(7).alias("entry_index"), (pl.col("bars") + 6).alias("exit_index"), pl.lit(False).alias("fallback"),
     pl.col("two").fill_null(False).alias("reached_2r"), pl.col("unclear").fill_null(False).alias("ambiguous"),
-    (pl.col("bars") == 1).alias("touched_both"),
+    (pl.col("mae") + 1).alias("horizon_mae"), (pl.col("bars") == 1).alias("touched_both"),
+    (pl.col("bars") <= 2).alias("undecided"),
+    # The trailed one took a part at a profit, the one of the gap two, of which costs left one above zero.
+    pl.col("bars").replace_strict({5: 1, 1: 2}, default=0).alias("partials"),
+    pl.col("bars").replace_strict({5: 1, 1: 1}, default=0).alias("partials_won"),
 )  # fmt: skip
 
 BY_HAND = {
@@ -56,6 +60,8 @@ BY_HAND = {
     "win_rate_2r": 1 / 5,
     "mfe_r": (0.5 + 0 + 5 + 4 + 0.51) / 2 / 5,
     "mae_r": (2 + 3 + 0.5 + 0 + 1) / 2 / 5,
+    "horizon_mfe_r": (2.5 + 0 + 6 + 4 + 0.51) / 2 / 5,
+    "horizon_mae_r": (3 + 4 + 1.5 + 1 + 2) / 2 / 5,
     "premature_rate": 1 / 5,
     "premature_of_stops": 1 / 3,
     "stop_effectiveness": 1 / 3,  # only the second would have lost more
@@ -65,12 +71,15 @@ BY_HAND = {
     "give_back": 1 - (5 + 1 + 0.5) / (5 + 4 + 0.51),
     "exit_timing_price": 3 / 3,  # 105 of 106, 101 of 104, 99.5 of 99.49
     "exit_timing_move": 1 / 3,  # 0.5 of 0.51; 5 of 6 and 1 of 4 are not within 5 %
+    "partial_success": 2 / 3,
+    "partial_trades_won": 1 / 2,
     "slippage_stops": (0.098 / 98 + 1 / 98 + 0) / 3,
     "slippage_stops_smooth": (0.098 / 98 + 0) / 2,
     "slippage_targets": 0.0,
     "slippage_targets_cost": 0.0,
     "gap_rate": 1 / 3,
     "ambiguity_rate": 1 / 5,
+    "ambiguity_left": 2 / 5,
     "touched_both_rate": 1 / 5,
     "stop_out_rate": 3 / 5,
     "stop_distance": 0.02,
@@ -103,8 +112,8 @@ def test_slippage_on_targets_tells_gains_from_costs(side: int, fill: float, cost
 
 
 def test_scale_does_not_matter() -> None:
-    prices = ("pnl", "mfe", "mae", "horizon_mfe", "horizon_pnl", "beyond", "entry_price", "stop_distance",
-              "intended_price", "exit_fill")  # fmt: skip
+    prices = ("pnl", "mfe", "mae", "horizon_mfe", "horizon_mae", "horizon_pnl", "beyond", "entry_price",
+              "stop_distance", "intended_price", "exit_fill")  # fmt: skip
     dear = TRADES.with_columns(pl.col(name) * 50 for name in prices)
     mixed = pl.concat([TRADES, dear])
     one, both = (score(frame, one_a_day(frame.height, 100, 1)).value for frame in (TRADES, mixed))
@@ -174,7 +183,8 @@ def test_many_trades_of_few_instants_bear_no_verdict() -> None:
 
 def test_shares_that_never_failed_are_not_certain() -> None:
     """No premature stop in 50 trades, two at each instant, held two days: at most 13 are independent of each other."""
-    many = pl.concat([TRADES.with_columns(premature=pl.lit(False), gap=pl.lit(True))] * 10)
+    never = TRADES.with_columns(premature=pl.lit(False), gap=pl.lit(True), partials_won=pl.col("partials"))
+    many = pl.concat([never] * 10)
     drawn = resample(held(np.repeat(np.arange(25), 2), 2), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
     scores = score(many, drawn)
     table = {row["figure"]: row for row in compare(scores, scores, 0.95).iter_rows(named=True)}
@@ -182,7 +192,8 @@ def test_shares_that_never_failed_are_not_certain() -> None:
     assert (row["value"], row["low"]) == (0.0, 0.0)
     assert row["high"] == pytest.approx(1 - 0.025 ** (1 / 13))
     assert row["verdict"] == "null"  # 24.7 % of a target below 20 %
-    assert table["gap_rate"]["high"] == 1.0
+    assert table["gap_rate"]["high"] == table["partial_success"]["high"] == 1.0
+    assert 0.5 < table["partial_success"]["low"] < 0.8
     assert 0.5 < table["gap_rate"]["low"] < 0.8
     assert table["slippage_targets"]["high"] == 0.0, "no share of trades"
     longer = pl.concat([many] * 2)
@@ -217,7 +228,7 @@ def test_comparisons() -> None:
     assert comparison(0.1, 0.05, 0.2, "neither") == ""
 
 
-def test_ambiguous_means_that_the_modes_disagree() -> None:
+def test_ambiguous_means_that_the_modes_disagree_and_undecided_that_finer_bars_do_not_help() -> None:
     trades = pl.DataFrame(
         {
             "policy": ["a", "a", "a", "a", "b", "b"],
@@ -226,9 +237,17 @@ def test_ambiguous_means_that_the_modes_disagree() -> None:
             "reason": ["stop", "target", "stop", "stop", "time", "time"],
             "exit_index": [3, 3, 4, 4, 5, 6],
             "exit_price": [1.0, 2.0, 1.0, 1.0, 3.0, 3.0],
+            "undecided": False,
         }
     )
-    assert mark_ambiguous(trades)["ambiguous"].to_list() == [True, True, False, False, True, True]
+    marked = mark_ambiguous(trades)
+    assert marked["ambiguous"].to_list() == [True, True, False, False, True, True]
+    assert marked["undecided"].to_list() == marked["ambiguous"].to_list(), "without finer bars nothing is decided"
+    detail = trades.filter(pl.col("mode") == "adaptive").with_columns(mode=pl.lit("detail"))
+    detail = detail.with_columns(undecided=(pl.col("policy") == "b"))
+    marked = mark_ambiguous(pl.concat([trades, detail]))
+    assert marked["ambiguous"].to_list() == [True, True, False, False, True, True, True, False, True]
+    assert marked["undecided"].to_list() == [False] * 4 + [True] * 2 + [False, False, True]
 
 
 def test_sums_know_no_nan() -> None:

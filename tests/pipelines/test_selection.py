@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from scipy.stats import rankdata
 
+from pipelines.overlap import effective_observations
 from pipelines.selection import (
     Trials,
     deflated,
@@ -46,8 +47,10 @@ def test_the_ratio_of_a_series_uses_its_own_moments() -> None:
     profits = np.random.default_rng(2).exponential(1.0, 4000) - 0.95
     ratio = profits.mean() / profits.std(ddof=1)
     # An exponential distribution has skewness 2 and kurtosis 9.
-    assert deflated_of(profits, 10, 1e-4) == pytest.approx(deflated(ratio, luck(10, 1e-4), 4000, 2.0, 9.0), abs=0.01)
-    assert math.isnan(deflated_of(np.ones(10), 10, 1e-4))
+    assert deflated_of(profits, 4000, 10, 1e-4) == pytest.approx(
+        deflated(ratio, luck(10, 1e-4), 4000, 2.0, 9.0), abs=0.01
+    )
+    assert math.isnan(deflated_of(np.ones(10), 10, 10, 1e-4))
 
 
 def slow_overfitting(profits: np.ndarray, blocks: int) -> float:
@@ -93,12 +96,18 @@ def test_trades_of_one_instant_are_one_draw() -> None:
 
 def test_the_table_counts_every_setting() -> None:
     generator = np.random.default_rng(4)
-    trials = Trials(("a", "a", "a", "b", "b"), generator.standard_normal((64, 5)))
+    apart, together = np.zeros(64, np.int64), np.append(np.ones(49, np.int64), 0)
+    trials = Trials(("a", "a", "a", "b", "b"), generator.standard_normal((64, 5)), apart)
     trials.profits[:, 1] += 0.5
-    table = selection_table(trials, generator.standard_normal(50), 7)
+    profits = np.repeat(generator.standard_normal(25), 2)
+    table = selection_table(trials, profits, together, 7)
     assert table["policy"].to_list() == ["a", "b", "all", "product"]
     assert table["trials"].to_list() == [3, 2, 5, 7]
     assert table["times"].to_list() == [64, 64, 64, 50]
+    assert table["effective"][:3].to_list() == [64, 64, 64]
+    assert table["effective"][3] == effective_observations(profits, together) < 40
+    variance = float(sharpe(trials.profits).var(ddof=1))
+    assert table["deflated_sharpe"][3] == deflated_of(profits, table["effective"][3], 7, variance)
     assert table["sharpe"][0] == pytest.approx(sharpe(trials.profits)[1])
     assert table["overfitting"].null_count() == 1
     assert table["luck"][3] == pytest.approx(luck(7, float(sharpe(trials.profits).var(ddof=1))))

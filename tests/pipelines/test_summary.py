@@ -1,4 +1,3 @@
-import polars as pl
 import pytest
 
 from pipelines import summary
@@ -18,18 +17,6 @@ def test_without_an_evaluation_it_says_what_to_do(tmp_path, monkeypatch) -> None
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="must exist, was missing; run make repro"):
         summary.main()
-
-
-def test_all_targets_hold_at_once_or_not_at_all() -> None:
-    worst = pl.DataFrame({"policy": ["product"], "maximum_loss": [0.02], "portfolio_loss": [0.05], "cascades": [0]})
-    for verdicts, whole in ((["met", ""], "met"), (["met", "null"], "null"), (["met", "null", "not met"], "not met")):
-        card = pl.DataFrame({"policy": "product", "mode": "pessimistic", "verdict": verdicts})
-        other = card.with_columns(mode=pl.lit("adaptive"), verdict=pl.lit("not met"))
-        assert f"all targets at once {summary.styled(whole)} (" in summary.whole_line(pl.concat([card, other]), worst)
-    for limit in ({"maximum_loss": 0.03}, {"portfolio_loss": 0.06}, {"cascades": 1}):
-        beyond = worst.with_columns(**{name: pl.lit(value) for name, value in limit.items()})
-        card = pl.DataFrame({"policy": "product", "mode": "pessimistic", "verdict": ["met"]})
-        assert summary.styled("not met") in summary.whole_line(card, beyond)
 
 
 def test_a_best_setting_at_the_end_of_its_grid_is_named() -> None:

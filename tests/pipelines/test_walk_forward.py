@@ -29,7 +29,7 @@ LAST = dt.date(2016, 12, 30)
 
 
 def test_test_parts_follow_each_other_to_the_end_of_the_data() -> None:
-    plan = folds(LAST, CUT, WalkForwardParams(4, 200, 0, 1))
+    plan = folds(LAST, CUT, WalkForwardParams(4, 200, 0, 5, 1))
     assert [fold.number for fold in plan] == [1, 2, 3, 4]
     assert plan[-1].end == dt.date(2016, 12, 31)
     for fold, after in pairwise(plan):
@@ -39,13 +39,15 @@ def test_test_parts_follow_each_other_to_the_end_of_the_data() -> None:
         assert fold.cut.calibration_until - fold.cut.validation_until == CUT.calibration_until - CUT.validation_until
         assert fold.cut.validation_until - fold.cut.train_until == CUT.validation_until - CUT.train_until
         assert (fold.cut.embargo_bars, fold.begin) == (5, None)
-    rolling = folds(LAST, CUT, WalkForwardParams(2, 200, 900, 1))
+    rolling = folds(LAST, CUT, WalkForwardParams(2, 200, 900, 5, 1))
     assert all((fold.cut.train_until - fold.begin).days == 900 for fold in rolling if fold.begin)
     assert all(fold.begin for fold in rolling)
 
 
-@pytest.mark.parametrize("wrong", [(1, 200, 0, 1), (2, 0, 0, 1), (2, 200, -1, 1), (2, 200, 0, 0)])
-def test_impossible_parameters_are_refused(wrong: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [(1, 200, 0, 1, 1), (2, 0, 0, 1, 1), (2, 200, -1, 1, 1), (2, 9, 0, 0, 1), (2, 9, 0, 1, 0)]
+)
+def test_impossible_parameters_are_refused(wrong: tuple[int, int, int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"^walk_forward\.\w+: must be at least \d, was -?\d; typical"):
         WalkForwardParams(*wrong)
 
@@ -66,7 +68,7 @@ def params() -> dict:
 
 
 def test_a_fold_sees_no_bar_after_its_end_and_its_parts_fit(checked: Path, tmp_path: Path) -> None:
-    for fold in folds(LAST, CUT, WalkForwardParams(3, 300, 400, 1)):
+    for fold in folds(LAST, CUT, WalkForwardParams(3, 300, 400, 5, 1)):
         folder = tmp_path / f"fold-{fold.number}"
         assert prepare(fold, params(), checked, folder)
         bars, series = read_bars(folder / "data/checked/bars"), pl.read_parquet(folder / "data/checked/series.parquet")
@@ -75,9 +77,22 @@ def test_a_fold_sees_no_bar_after_its_end_and_its_parts_fit(checked: Path, tmp_p
         assert series["ts"].min().date() == dt.date(2009, 1, 1), "a value from before may still be in force"
         mine = json.loads((folder / "params.yaml").read_text())
         assert mine["split"]["train_until"] == str(fold.cut.train_until)
-        assert [len(mine["train"][net]["seeds"]) for net in ("stop", "exit")] == [1, 1]
+        assert [len(mine["train"][net]["seeds"]) for net in ("stop", "exit")] == [5, 5]
         parts = split(bars, fold.cut)["part"].value_counts()
         assert dict(parts.iter_rows())["test"] == 300 - 5
+
+
+def test_a_fold_trains_the_first_seeds_and_no_more_than_there_are(checked: Path, tmp_path: Path) -> None:
+    mine, fold = params(), Fold(1, CUT, None, LAST)
+    mine["walk_forward"]["seeds"] = 2
+    assert prepare(fold, mine, checked, tmp_path / "fold")
+    trained = json.loads((tmp_path / "fold/params.yaml").read_text())["train"]
+    assert trained["stop"]["seeds"] == mine["train"]["stop"]["seeds"][:2]
+    mine["walk_forward"]["seeds"] = 6
+    with pytest.raises(
+        ValueError, match=r"^walk_forward\.seeds: must be at most the number of train\.stop\.seeds \(5\)"
+    ):
+        prepare(fold, mine, checked, tmp_path / "fold")
 
 
 def test_a_fold_finds_the_finer_bars_where_they_were(
@@ -131,25 +146,10 @@ def test_only_what_changed_is_done_again(checked: Path, tmp_path: Path, monkeypa
 
 def test_the_stages_of_a_fold_are_those_of_the_pipeline() -> None:
     stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
-    names = [name for name in stages if name not in ("ingest", "check", "register")]
+    names = [name for name in stages if name not in ("ingest", "check", "latency", "register")]
     assert names == [stage.__module__.removeprefix("pipelines.") for stage, _ in walk_forward.STAGES]
     for name, (_, items) in zip(names, walk_forward.STAGES, strict=True):
         assert list(items) == [item for values in stages[name].get("matrix", {}).values() for item in values]
-
-
-def test_dispersion_is_over_the_folds() -> None:
-    table = pl.DataFrame(
-        {
-            "figure": ["a", "a", "a", "b"],
-            "unit": "R",
-            "value": [1.0, 2.0, 6.0, 5.0],
-            "difference": [-1.0, 1.0, 3.0, None],
-        }
-    )
-    rows = {row["figure"]: row for row in walk_forward.dispersion(table).iter_rows(named=True)}
-    assert (rows["a"]["mean"], rows["a"]["std"], rows["a"]["folds_above"]) == (3.0, pytest.approx(7**0.5), 2)
-    assert (rows["a"]["low"], rows["a"]["high"], rows["a"]["difference_mean"]) == (1.0, 6.0, 1.0)
-    assert (rows["b"]["folds"], rows["b"]["std"], rows["b"]["folds_above"]) == (1, None, 0)
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_a_killed_run_goes_on_with_the_next_fold(tmp_path: Path) -> None:
     (tmp_path / "data/labels.parquet").unlink()
     yaml = YAML(typ="safe", pure=True)
     mine = yaml.load((tmp_path / "params.yaml").read_text())
-    mine["walk_forward"] = {"folds": 2, "test_days": 250, "train_days": 0, "processes": 1}
+    mine["walk_forward"] = {"folds": 2, "test_days": 250, "train_days": 0, "seeds": 2, "processes": 1}
     mine["evaluate"]["bootstrap"]["replications"] = 100
     (tmp_path / "params.yaml").write_text(json.dumps(mine))
     command = [sys.executable, "-m", "pipelines.walk_forward"]
@@ -191,4 +191,22 @@ def test_a_killed_run_goes_on_with_the_next_fold(tmp_path: Path) -> None:
     assert whole["trades"] == each["trades"].sum()
     assert whole["value"] == pytest.approx((each["value"] * each["trades"]).sum() / each["trades"].sum())
     assert whole["baseline"] == pytest.approx((each["baseline"] * each["trades"]).sum() / each["trades"].sum())
-    assert "Dispersion" in (folder / "report.html").read_text()
+    seeds = pl.read_csv(folder / "seeds.csv", infer_schema_length=None)
+    assert seeds["seed"].unique().sort().to_list() == [1, 2]
+    own = seeds.row(by_predicate=(pl.col("figure") == "expectancy_bp") & (pl.col("seed") == 1), named=True)
+    assert (own["value"], own["difference"]) == pytest.approx((whole["value"], whole["difference"]))
+    other = seeds.row(by_predicate=(pl.col("figure") == "expectancy_bp") & (pl.col("seed") == 2), named=True)
+    assert other["value"] != own["value"]
+    curves = pl.read_csv(folder / "curves.csv", infer_schema_length=None)
+    star = curves.row(by_predicate=(pl.col("policy") == "product") & (pl.col("setting") == 1), named=True)
+    assert star["expectancy_bp"] == pytest.approx(whole["value"]), "the frontier's star is the product"
+    selection = pl.read_csv(folder / "selection.csv", infer_schema_length=None)
+    product = selection.row(by_predicate=pl.col("policy") == "product", named=True)
+    assert product["trials"] == 2 * 2 + 1, "two nets with two seeds, and this walk-forward"
+    assert 0 <= product["overfitting"] <= 1
+    assert 0 < product["effective"] <= product["times"]
+    worst = pl.read_csv(folder / "worst_case.csv", infer_schema_length=None)
+    mine = worst.row(by_predicate=pl.col("policy") == "product", named=True)
+    least = each.sort("value").row(0, named=True)
+    assert (mine["worst_fold"], mine["worst_fold_bp"]) == (least["fold"], pytest.approx(least["value"]))
+    assert "Over seeds" in (folder / "report.html").read_text()
