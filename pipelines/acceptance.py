@@ -1,0 +1,170 @@
+"""`python -m pipelines.acceptance`: the whole pipeline in worlds whose answer is known, beside their oracles.
+
+Every run of worlds.yaml goes from ingest to evaluate in a folder of its own, artifacts/worlds/RUN-SEED/, with params.yaml
+but for what worlds.yaml changes; a run that is done is kept while parameters and code are the same. Writes
+docs/worlds.csv, which docs/worlds.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from ruamel.yaml import YAML
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from pipelines import check, ingest
+from pipelines.atomic import write_csv, write_text
+from pipelines.bootstrap import BootstrapParams, interval, resample
+from pipelines.folds import code_digest
+from pipelines.params import read, section
+from pipelines.results import by_policy, closed
+from pipelines.scorecard import ratio
+from pipelines.walk_forward import run_fold
+
+FOLDER, RUNS, RESULTS = Path("artifacts/worlds"), Path("worlds.yaml"), Path("docs/worlds.csv")
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def runs(path: Path = RUNS) -> dict[str, dict[str, Any]]:
+    """Name of each run → what it changes of params.yaml, by dotted key; the changes for all runs inside."""
+    found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    everywhere = found.pop("all")
+    return {
+        name: {**everywhere, "ingest.worlds.names": [name.split()[0]], **own} for name, own in found.items()
+    }
+
+
+def changed(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of the parameters with other values at dotted keys. Raises ValueError for a key that is not there."""
+    out = copy.deepcopy(dict(params))
+    for key, value in changes.items():
+        *way, last = key.split(".")
+        place = out
+        for part in way:
+            place = place.get(part, {})
+        if last not in place:
+            raise ValueError(f"{RUNS}: {key} must be a key of params.yaml, was none; mend its spelling")
+        place[last] = copy.deepcopy(value)
+    return out
+
+
+def prepare(name: str, seed: int, bars: int | None = None) -> Path | None:
+    """Make the folder of a run, with its params.yaml; None where it is done already with these parameters and code."""
+    mine = changed(read(), {**runs()[name], "ingest.worlds.seed": seed})
+    if bars is not None:
+        mine["ingest"]["worlds"]["bars"] = bars
+    for net in ("stop", "exit"):
+        mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
+    folder = place(name, seed)
+    key = json.dumps([mine, code_digest()], sort_keys=True)
+    if (folder / "done").exists() and (folder / "key.json").read_text(encoding="utf-8") == key:
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    # JSON is YAML.
+    write_text(json.dumps(mine, indent=1), folder / "params.yaml")
+    write_text(key, folder / "key.json")
+    return folder
+
+
+def place(name: str, seed: int) -> Path:
+    """Where a run works."""
+    return FOLDER / f"{name.replace(' ', '-')}-{seed}"
+
+
+def run_world(folder: Path) -> None:
+    """All stages from ingest to evaluate in the run's folder, in a process of its own."""
+    os.chdir(folder)
+    ingest.main()
+    check.main()
+    run_fold(folder)
+
+
+def before_costs(trades: pl.DataFrame) -> Floats:
+    """Profit of each trade at the levels of its fill and its last exit, before fees and slippage, bp of the fill."""
+    return (
+        trades.select(1e4 * pl.col("side") * (pl.col("exit_level") - pl.col("fill_price")) / pl.col("fill_price"))
+        .to_series()
+        .to_numpy()
+    )
+
+
+def stitch(name: str, seeds: list[int]) -> dict[str, pl.DataFrame]:
+    """Closed trades of all seeds under pessimistic fills: product, static (each seed's best on its training part) and
+    oracle, row i the same entry in each.
+    """
+    frames = []
+    for seed in seeds:
+        where = place(name, seed) / "artifacts/evaluate"
+        trades = closed(pl.read_parquet(where / "trades.parquet")).filter(pl.col("mode") == "pessimistic")
+        best = json.loads((where / "chosen.json").read_text(encoding="utf-8"))["best_static"]
+        static = trades.filter(pl.col("policy") == best).with_columns(policy=pl.lit("static"))
+        frames.append(pl.concat([trades, static]).with_columns(id=pl.format("{}-{}", pl.lit(seed), "id")))
+    return {str(policy): frame for (_, policy), frame in by_policy(pl.concat(frames))}
+
+
+def result(name: str, seeds: list[int], params: BootstrapParams) -> dict[str, Any]:
+    """One line of the table: what product, best static exit and oracle make before costs, bp a trade, with intervals;
+    the product after costs; and the share of the oracle's profit that it reaches, null where that may be nothing.
+    """
+    trades = stitch(name, seeds)
+    drawn = resample(trades["time_only"], params, np.random.default_rng(params.seed))
+    level = drawn.expanded(params.confidence)
+    trades_of = drawn.weights.sum(axis=1)
+
+    def means(values: Floats) -> tuple[float, Floats]:
+        return float(values.mean()), drawn.weights @ values / trades_of
+
+    row: dict[str, Any] = {"run": name, "seeds": len(seeds), "trades": trades["product"].height}
+    found = {policy: means(before_costs(trades[policy])) for policy in ("product", "static", "oracle")}
+    net = (1e4 * trades["product"]["pnl"] / trades["product"]["entry_price"]).to_numpy()
+    found["product_net"] = means(net)
+    found["gain"] = tuple(a - b for a, b in zip(found["product"], found["static"], strict=True))  # type: ignore[assignment]
+    for key, (value, samples) in found.items():
+        low, high = interval(samples, level)
+        row |= {key: value, f"{key}_low": low, f"{key}_high": high}
+    for key in ("product", "static"):
+        sure = row["oracle_low"] > 0
+        low, high = interval(ratio(found[key][1], found["oracle"][1]), level)
+        share = (row[key] / row["oracle"], low, high) if sure else (None, None, None)
+        row |= dict(zip((f"{key}_share", f"{key}_share_low", f"{key}_share_high"), share, strict=True))
+    return row
+
+
+def main() -> None:
+    """Run what is not done yet, then write the table."""
+    parser = argparse.ArgumentParser(description="The pipeline in worlds with a known answer, beside their oracles.")
+    parser.add_argument("--seeds", type=int, default=3, help="draws of each world; default %(default)s")
+    parser.add_argument("--runs", nargs="*", default=[], help="names of worlds.yaml; default all")
+    options = parser.parse_args()
+    names = options.runs or list(runs())
+    seeds = list(range(1, options.seeds + 1))
+    todo = [folder for name in names for seed in seeds if (folder := prepare(name, seed)) is not None]
+    context = multiprocessing.get_context("spawn")
+    # One process at a time and thread by thread: the nets are small.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+        for _ in tqdm(pool.map(run_world, [folder.resolve() for folder in todo]), total=len(todo), desc="worlds"):
+            pass
+    bootstrap = section("evaluate.bootstrap", BootstrapParams)
+    table = pl.DataFrame([result(name, seeds, bootstrap) for name in names], infer_schema_length=None)
+    write_csv(table.with_columns(pl.col(pl.Float64).round(4)), RESULTS)
+    print(table)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"worlds: {error}")
