@@ -1,7 +1,7 @@
 """`python -m pipelines.acceptance`: the whole pipeline in worlds whose answer is known, beside their oracles.
 
-Every run of worlds.yaml goes from ingest to evaluate in a folder of its own, artifacts/worlds/RUN-SEED/, with params.yaml
-but for what worlds.yaml changes; a run that is done is kept while parameters and code are the same. Writes
+Every run of worlds.yaml goes from ingest to evaluate in a folder of its own, artifacts/worlds/RUN-SEED/, with
+params.yaml but for what worlds.yaml changes; a run that is done is kept while parameters and code are the same. Writes
 docs/worlds.csv, which docs/worlds.md shows.
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -34,16 +35,14 @@ from pipelines.scorecard import ratio
 from pipelines.walk_forward import run_fold
 
 FOLDER, RUNS, RESULTS = Path("artifacts/worlds"), Path("worlds.yaml"), Path("docs/worlds.csv")
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats = NDArray[np.float64]
 
 
 def runs(path: Path = RUNS) -> dict[str, dict[str, Any]]:
     """Name of each run → what it changes of params.yaml, by dotted key; the changes for all runs inside."""
     found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     everywhere = found.pop("all")
-    return {
-        name: {**everywhere, "ingest.worlds.names": [name.split()[0]], **own} for name, own in found.items()
-    }
+    return {name: {**everywhere, "ingest.worlds.names": [name.split()[0]], **own} for name, own in found.items()}
 
 
 def changed(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,25 +120,24 @@ def result(name: str, seeds: list[int], params: BootstrapParams) -> dict[str, An
     trades = stitch(name, seeds)
     drawn = resample(trades["time_only"], params, np.random.default_rng(params.seed))
     level = drawn.expanded(params.confidence)
-    trades_of = drawn.weights.sum(axis=1)
-
-    def means(values: Floats) -> tuple[float, Floats]:
-        return float(values.mean()), drawn.weights @ values / trades_of
-
+    money = {policy: before_costs(trades[policy]) for policy in ("product", "static", "oracle")}
+    money["gain"] = money["product"] - money["static"]
+    money["product_net"] = (1e4 * trades["product"]["pnl"] / trades["product"]["entry_price"]).to_numpy()
     row: dict[str, Any] = {"run": name, "seeds": len(seeds), "trades": trades["product"].height}
-    found = {policy: means(before_costs(trades[policy])) for policy in ("product", "static", "oracle")}
-    net = (1e4 * trades["product"]["pnl"] / trades["product"]["entry_price"]).to_numpy()
-    found["product_net"] = means(net)
-    found["gain"] = tuple(a - b for a, b in zip(found["product"], found["static"], strict=True))  # type: ignore[assignment]
-    for key, (value, samples) in found.items():
-        low, high = interval(samples, level)
-        row |= {key: value, f"{key}_low": low, f"{key}_high": high}
+    samples = {key: drawn.weights @ values / drawn.weights.sum(axis=1) for key, values in money.items()}
+    for key, values in money.items():
+        row |= _with_interval(key, float(values.mean()), samples[key], level)
     for key in ("product", "static"):
-        sure = row["oracle_low"] > 0
-        low, high = interval(ratio(found[key][1], found["oracle"][1]), level)
-        share = (row[key] / row["oracle"], low, high) if sure else (None, None, None)
-        row |= dict(zip((f"{key}_share", f"{key}_share_low", f"{key}_share_high"), share, strict=True))
+        share = ratio(samples[key], samples["oracle"])
+        row |= _with_interval(f"{key}_share", row[key] / row["oracle"], share, level)
+        if row["oracle_low"] <= 0:
+            row |= dict.fromkeys((f"{key}_share", f"{key}_share_low", f"{key}_share_high"))
     return row
+
+
+def _with_interval(key: str, value: float, samples: Floats, level: float) -> dict[str, float]:
+    low, high = interval(samples, level)
+    return {key: value, f"{key}_low": low, f"{key}_high": high}
 
 
 def main() -> None:

@@ -28,7 +28,8 @@ from pipelines.sources.worlds import WorldsParams
 from pipelines.tables import microseconds
 from pipelines.worlds.path import FIRST_PRICE
 
-Floats, States = NDArray[np.float64], NDArray[np.int64]
+Floats = NDArray[np.float64]
+States = NDArray[np.int64]
 Truth = Mapping[str, Floats]
 
 FOLDER = Path("data/truth")

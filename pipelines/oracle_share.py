@@ -28,8 +28,7 @@ def with_oracle(table: pl.DataFrame, scores: Mapping[tuple[str, str], Scores], c
     money, level = keys.index(MONEY), oracle.resamples.expanded(confidence)
     rows = []
     for (mode, policy), mine in scores.items():
-        low, high = oracle.interval(money, confidence, level)
-        if mode == "pessimistic" and low > 0:
+        if mode == "pessimistic" and oracle.interval(money, confidence, level)[0] > 0:
             share = ratio(mine.samples[:, money], oracle.samples[:, money])
             ends = interval(share, level)
             rows.append((mode, policy, MONEY, float(mine.value[money] / oracle.value[money]), *ends))

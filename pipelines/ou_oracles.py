@@ -1,10 +1,10 @@
 """What is best in an Ornstein-Uhlenbeck process: Bertram's entries and exits, López de Prado's stops and targets.
 
-dX = -speed X dt + volatility dW: X is the log price's distance from its mean, speed is per bar, volatility of a bar's log
-return without reversion. In units of c = sqrt(speed) / volatility levels have no unit: u = X c.
+dX = -speed X dt + volatility dW: X is the log price's distance from its mean, speed is per bar, volatility that of a
+bar's log return without reversion. With c = sqrt(speed) / volatility, u = X c has no unit.
 
-erfi grows like exp(u²), and overflows beyond u = 26. It is 2 / sqrt(π) exp(u²) D(u), D Dawson's function, so that ratios
-are taken of D's with the largest exponent left out, and a time that no float holds comes out as infinite.
+erfi grows like exp(u²), and overflows beyond u = 26. It is 2 / sqrt(π) exp(u²) D(u), D Dawson's function: so ratios are
+taken of D's, the largest exponent left out, and a time that no float holds comes out as infinite.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def ou_trade_length(buy: float, sell: float, speed: float, volatility: float) ->
 def ou_trade_length_variance(buy: float, sell: float, speed: float, volatility: float) -> float:
     """Variance of the bars of that trade.
 
-    Passages are independent, and the variance V(x) of that from x up to the sale solves volatility² / 2 V'' - speed x V' =
-    -volatility² E'(x)², E its mean. Hence V' = -2 s(y) ∫ E'(z)² / s(z) dz to y from below, s(y) = exp(c² y²), and
-    E'(z) = -sqrt(π) / (speed / c) erfcx(-c z), erfcx(x) = exp(x²) erfc(x). Bertram has it as a series, which cancels.
+    Passages are independent, and the variance V(x) of that from x up to the sale, E its mean, solves
+    volatility² / 2 V'' - speed x V' = -volatility² E'(x)². In u = c x, V' = -2 exp(u²) ∫ E'(w)² exp(-w²) dw from below
+    to u, and E' = -sqrt(π) / speed erfcx(-u), erfcx(u) = exp(u²) erfc(u). Bertram has it as a series, which cancels.
     """
     c = np.sqrt(speed) / volatility
     # From where no passage begins any more: the weight 1 / s is 1e-32 there.
