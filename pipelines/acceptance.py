@@ -136,7 +136,7 @@ def result(name: str, seeds: list[int], params: BootstrapParams) -> dict[str, An
 
 
 def claims(name: str, seeds: list[int]) -> dict[str, int]:
-    """In how many draws the product's own scorecard says that it earns after costs, and that it beats the best static."""
+    """In how many draws the product's own scorecard says that it earns after costs, that it beats the best static."""
     of = (pl.col("policy") == "product") & (pl.col("mode") == "pessimistic") & (pl.col("figure") == "expectancy_bp")
     files = [place(name, seed) / "artifacts/evaluate/scorecard.csv" for seed in seeds]
     cards = [pl.read_csv(file, infer_schema_length=None) for file in files]
