@@ -26,6 +26,7 @@ from pipelines.forensics import ForensicsParams
 from pipelines.frontier_replays import frontier_trades
 from pipelines.groups import find_regimes, with_groups
 from pipelines.latency import FILE as LATENCY
+from pipelines.oracle_exits import oracle_trades
 from pipelines.outcome import Facts
 from pipelines.params import section
 from pipelines.partitions import read_bars
@@ -104,6 +105,7 @@ def main() -> None:
     chosen, swept = sweep(training, params.baselines, horizon)
     product = Product(engine, series, symbols, params.equity, notional)
     trades = replay_all(product, test, chosen, params.baselines.random_seed, horizon)
+    trades = pl.concat([trades, *oracle_trades(test, horizon)])
     regimes = find_regimes(entries, volatility, cut.train_until)
     trades = with_groups(trades, regimes, model_name(engine))
     write_parquet(trades, FOLDER / "trades.parquet")

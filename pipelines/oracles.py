@@ -11,8 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.optimize import brentq
-from scipy.special import erfi, log_ndtr, ndtr
+from scipy.special import log_ndtr, ndtr
 
 from inference.replay import Bars, Costs, Entries, replay_levels
 
@@ -41,39 +40,6 @@ def first_probability(up: float, down: float, drift: float, volatility: float) -
         return down / (up + down)
     # With |k|, and a factor for k < 0, nothing overflows.
     return float(np.exp(min(k, 0.0) * up) * np.expm1(-abs(k) * down) / np.expm1(-abs(k) * (up + down)))
-
-
-def ou_first_probability(start: float, up: float, down: float, speed: float, volatility: float) -> float:
-    """P(dX = -speed X dt + volatility dW reaches up before down), down < start < up, as distances from the mean.
-
-    The scale function of the process is erfi(x sqrt(speed) / volatility).
-    """
-    at, high, low = (erfi(x * np.sqrt(speed) / volatility) for x in (start, up, down))
-    return float((at - low) / (high - low))
-
-
-def ou_rate(buy: float, sell: float, cost: float, speed: float, volatility: float) -> float:
-    """Log profit a bar of buying an Ornstein-Uhlenbeck process at `buy` and selling it at `sell`, over and over.
-
-    (sell - buy - cost) / cycle; a cycle, there and back, lasts (π / speed) (erfi(sell c) - erfi(buy c)) on average,
-    c = sqrt(speed) / volatility; cost: log price a round trip (Bertram 2010, Physica A 389, 2234: 2243).
-    """
-    scale = np.sqrt(speed) / volatility
-    return float(speed * (sell - buy - cost) / (np.pi * (erfi(sell * scale) - erfi(buy * scale))))
-
-
-def ou_best_level(cost: float, speed: float, volatility: float) -> float:
-    """The distance from the mean at which to buy below and to sell above for the highest `ou_rate`; cost > 0.
-
-    With u = level sqrt(speed) / volatility and k = cost sqrt(speed) / volatility the derivative of the rate vanishes
-    where sqrt(π) erfi(u) = (2 u - k) exp(u²) (Bertram 2010).
-    """
-    scale = np.sqrt(speed) / volatility
-
-    def slope(u: float) -> float:
-        return float(np.sqrt(np.pi) * erfi(u) * np.exp(-(u**2)) - (2 * u - cost * scale))
-
-    return float(brentq(slope, cost * scale / 2, 20.0) / scale)
 
 
 def garch_variance(

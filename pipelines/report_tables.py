@@ -63,11 +63,14 @@ def tile(row: Mapping[str, Any]) -> str:
 
 
 def scorecard(rows: pl.DataFrame, more: Sequence[str] = ()) -> str:
-    """The headline table: the product's rows of the scorecard, and more lines below them."""
+    """The headline table: the product's rows of the scorecard, in a world with a known answer beside its oracle's; and
+    more lines below them.
+    """
+    known = "oracle" in rows.columns
     body = []
     for row in rows.iter_rows(named=True):
         if row["figure"] in GROUPS:
-            body.append(heading(GROUPS[row["figure"]], 9))
+            body.append(heading(GROUPS[row["figure"]], 9 + known))
         r = _Row(row)
         texts = [
             r.label,
@@ -79,6 +82,7 @@ def scorecard(rows: pl.DataFrame, more: Sequence[str] = ()) -> str:
             r.baseline,
             r.paired,
             mark(r.versus),
+            *([r.oracle] if known else []),
         ]
         body.append(cells(texts))
     body += more
@@ -92,6 +96,7 @@ def scorecard(rows: pl.DataFrame, more: Sequence[str] = ()) -> str:
         "best static",
         "paired difference",
         "versus",
+        *(["oracle, share reached"] if known else []),
     ]
     return table(heads, body)
 
@@ -109,6 +114,10 @@ class _Row:
         self.target = goal(get["target"], "pt" if row["figure"] == "win_rate_impact" else unit, better)
         self.trades = f"{row['trades']:,}"
         self.baseline = number(get["baseline"], unit)
+        self.oracle = number(get.get("oracle"), unit)
+        if get.get("share") is not None:
+            reached = span(get["share_low"], get["share_high"], "%")
+            self.oracle += f" {number(get['share'], '%')} <span class=range>{reached}</span>"
         paired = span(get["difference_low"], get["difference_high"], unit)
         self.paired = f"{number(get['difference'], unit, signed=True)} <span class=range>{paired}</span>"
 

@@ -19,6 +19,7 @@ from pipelines.examination import Examination
 from pipelines.frontier import curve_table, curves, gaps
 from pipelines.frontier_replays import OWN_STOP
 from pipelines.groups import group_table
+from pipelines.oracle_share import with_oracle
 from pipelines.outcome import Facts, Outcome
 from pipelines.overlap import reach
 from pipelines.replays import MODES, POLICIES
@@ -121,7 +122,8 @@ def write_results(
     kept = closed(trades)
     entries = kept["id"].n_unique()
     resamples = draws(kept, bootstrap)
-    table = scorecard(score_all(kept, resamples), facts.best_static, facts.confidence)
+    scores = score_all(kept, resamples)
+    table = with_oracle(scorecard(scores, facts.best_static, facts.confidence), scores, facts.confidence)
     correlations = return_correlations(bars)
     worst = {
         str(policy): worst_case(frame, correlations, facts.notional_fraction)

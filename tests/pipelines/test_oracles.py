@@ -7,8 +7,6 @@ import datetime as dt
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.integrate import quad
-from scipy.optimize import minimize_scalar
 
 from features.labels import LabelParams, make_labels
 from inference.replay import Bars, Costs, Entries, replay_levels
@@ -17,9 +15,6 @@ from pipelines.oracles import (
     best_static,
     first_probability,
     garch_variance,
-    ou_best_level,
-    ou_first_probability,
-    ou_rate,
     reach_probability,
     regime_return,
     static_value,
@@ -33,16 +28,12 @@ from pipelines.worlds import (
     ExhaustionParams,
     HuntsParams,
     MomentumParams,
-    OuParams,
     simulate,
 )
 
 START = dt.date(2015, 1, 5)
 SIGMA = 0.004
 H = 10
-# Shift of a barrier that is watched at the closes alone, in volatilities of a bar: -zeta(1/2) / sqrt(2 pi)
-# (Broadie, Glasserman and Kou 1997, Mathematical Finance 7, 325: 349).
-AT_CLOSES = 0.5826
 
 
 def clock(bars: int, steps: int = 4) -> Clock:
@@ -68,9 +59,6 @@ def test_closed_forms_agree_among_themselves() -> None:
     assert first_probability(0.03, 0.01, 1e-9, 0.01) == pytest.approx(
         first_probability(0.03, 0.01, 0.0, 0.01), rel=1e-4
     )
-    assert ou_first_probability(0.0, 0.02, -0.02, 0.03, 0.01) == pytest.approx(0.5)
-    # Hardly any reversion is Brownian motion.
-    assert ou_first_probability(0.0, 0.03, -0.01, 1e-9, 0.01) == pytest.approx(0.25, rel=1e-6)
 
 
 def test_the_return_of_a_regime_is_that_of_its_chain() -> None:
@@ -91,24 +79,6 @@ def test_garch_variance_is_the_sum_of_its_recursion() -> None:
             variance = long_run * (1 - alpha - beta) + (alpha + beta) * variance
         found = garch_variance(np.array([first]), 10, long_run, alpha, beta, 2e-5)
         assert found[0] == pytest.approx(total, rel=1e-12)
-
-
-def test_the_ou_cycle_and_its_best_level() -> None:
-    speed, volatility, cost = 0.03, 0.01, 0.01
-    k = speed / volatility**2
-    half = quad(lambda y: np.exp(k * y**2) * quad(lambda z: np.exp(-k * z**2), -1.0, y, points=[0.0])[0], -0.02, 0.02)[
-        0
-    ]
-    # Mean passage time by the Green function (Karlin and Taylor 1981, chapter 15.3), there and, by symmetry, back.
-    cycle = 2 * (2 / volatility**2) * half
-    assert ou_rate(-0.02, 0.02, cost, speed, volatility) == pytest.approx((0.04 - cost) / cycle, rel=1e-6)
-    swept = minimize_scalar(
-        lambda a: -ou_rate(-a, a, cost, speed, volatility),
-        bounds=(1e-4, 0.1),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    assert ou_best_level(cost, speed, volatility) == pytest.approx(swept.x, rel=1e-5)
 
 
 @pytest.mark.parametrize("drift", [0.0, 0.0008])
@@ -173,66 +143,6 @@ def test_a_rule_found_in_brownian_motion_earns_nothing_in_another_draw() -> None
     rule = best_static(brownian_bars(40_000, 0.0), index, (0.01, 0.02, 0.04), H, Costs())
     fresh = static_value(brownian_bars(40_000, 0.0, seed=6), index, rule, H, Costs())
     assert abs(fresh.value) < 3 * fresh.error
-
-
-def reentries(bars: Bars, mean: float, level: float) -> NDArray[np.int64]:
-    """Closes at or below -level, the first after each time that the high has been above +level."""
-    deviation = np.log(bars.close / mean)
-    out, above = [], np.log(bars.high / mean) > level
-    waiting = True
-    for i in np.flatnonzero((deviation <= -level) | above):
-        if above[i]:
-            waiting = True
-        elif waiting:
-            out.append(i)
-            waiting = False
-    return np.array(out[:-1], np.int64)
-
-
-def test_the_swept_ou_optimum_lies_at_the_closed_form() -> None:
-    params, cost = OuParams(100.0, 0.003), 0.02
-    bars = simulate("ou", params, clock(400_000), 5)[0].bars
-    levels = np.arange(0.014, 0.044, 0.003)
-    rates = []
-    for level in levels:
-        index = reentries(bars, 100.0, level)
-        entries = Entries(index, np.ones(len(index), np.int8))
-        target = np.where(bars.close < 100 * np.exp(level), 100 * np.exp(level) - bars.close, np.nan)
-        trades = replay_levels(bars, entries, np.nan, target, np.nan, len(bars.ts), Costs())
-        profit = np.log(trades["exit_price"] / trades["fill_price"]) - cost
-        times = np.diff(index)
-        rate = profit[:-1].sum() / times.sum()
-        # Renewal-reward: the error of a ratio of means.
-        error = np.std(profit[:-1] - rate * times) / np.sqrt(len(times)) / times.mean()
-        buy = -(level + AT_CLOSES * params.volatility)
-        assert abs(rate - ou_rate(buy, level, cost, params.speed, params.volatility)) < 4 * error, level
-        rates.append(rate)
-    closed = ou_best_level(cost, params.speed, params.volatility)
-    swept = levels[np.argmax(rates)]
-
-    def value(level: float) -> float:
-        return ou_rate(-level, level, cost, params.speed, params.volatility)
-
-    assert swept == pytest.approx(closed, rel=0.25)
-    # The top is flat: what is lost by the sweep's noise is little.
-    assert value(swept) > 0.95 * value(closed)
-    assert max(value(levels[0]), value(levels[-1])) < 0.9 * value(closed), "the sweep's ends are worse"
-
-
-def test_replay_meets_the_upper_level_first_as_the_ou_process_does() -> None:
-    params = OuParams(100.0, 0.003)
-    bars = simulate("ou", params, clock(400_000), 5)[0].bars
-    low, high, horizon = -0.03, 0.04, 2000
-    deviation = np.log(bars.close / 100)
-    index = np.arange(0, len(bars.ts) - horizon, horizon)
-    index = index[(deviation[index] > low) & (deviation[index] < high)]
-    entries = Entries(index, np.ones(len(index), np.int8))
-    stop, target = bars.close - 100 * np.exp(low), 100 * np.exp(high) - bars.close
-    trades = replay_levels(bars, entries, stop, target, np.nan, horizon, Costs())
-    expected = np.array([ou_first_probability(deviation[i], high, low, params.speed, params.volatility) for i in index])
-    ended = trades["reason"] != 3
-    assert ended.mean() > 0.99
-    assert agrees(trades["reason"][ended] == 2, expected[ended])
 
 
 BOOK = BookParams(0.002, 0.02, 0.004, 5.0, 0.25, 5, 0.001, (10.0,))

@@ -167,10 +167,13 @@ def test_ingest_lays_down_the_tables_and_the_truth_beside_them(tmp_path: Path) -
     assert (best["ask"] > close).all()
 
 
-def test_no_stage_after_ingest_reads_the_truth() -> None:
+def test_no_stage_before_evaluate_reads_the_truth() -> None:
     stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
     assert "data/truth" in {next(iter(out)) if isinstance(out, dict) else out for out in stages["ingest"]["outs"]}
-    assert [name for name, stage in stages.items() if any("truth" in dep for dep in stage["deps"])] == []
+    # There the oracle reads it, for trades of its own.
+    assert [name for name, stage in stages.items() if any("truth" in dep for dep in stage["deps"])] == ["evaluate"]
+    readers = [path.name for path in (ROOT / "pipelines").rglob("*.py") if "data/truth" in path.read_text()]
+    assert sorted(readers) == ["oracle_exits.py", "page.py"]
 
 
 def test_the_page_is_the_one_that_the_worlds_write() -> None:

@@ -1,0 +1,177 @@
+"""`python -m pipelines.acceptance`: the whole pipeline in worlds whose answer is known, beside their oracles.
+
+Every run of worlds.yaml goes from ingest to evaluate in a folder of its own, artifacts/worlds/RUN-SEED/, with
+params.yaml but for what worlds.yaml changes; a run that is done is kept while parameters and code are the same. Writes
+docs/worlds.csv, which docs/worlds.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from pipelines import check, ingest
+from pipelines.atomic import write_csv, write_text
+from pipelines.bootstrap import BootstrapParams, interval, resample
+from pipelines.folds import code_digest
+from pipelines.params import read, section
+from pipelines.results import by_policy, closed
+from pipelines.scorecard import ratio
+from pipelines.walk_forward import run_fold
+
+FOLDER, RUNS, RESULTS = Path("artifacts/worlds"), Path("worlds.yaml"), Path("docs/worlds.csv")
+Floats = NDArray[np.float64]
+
+
+def runs(path: Path = RUNS) -> dict[str, dict[str, Any]]:
+    """Name of each run → what it changes of params.yaml, by dotted key; the changes for all runs inside."""
+    found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    everywhere = found.pop("all")
+    return {name: {**everywhere, "ingest.worlds.names": [name.split()[0]], **own} for name, own in found.items()}
+
+
+def changed(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of the parameters with other values at dotted keys. Raises ValueError for a key that is not there."""
+    out = copy.deepcopy(dict(params))
+    for key, value in changes.items():
+        *way, last = key.split(".")
+        place = out
+        for part in way:
+            place = place.get(part, {})
+        if last not in place:
+            raise ValueError(f"{RUNS}: {key} must be a key of params.yaml, was none; mend its spelling")
+        place[last] = copy.deepcopy(value)
+    return out
+
+
+def prepare(name: str, seed: int, bars: int | None = None) -> Path | None:
+    """Make the folder of a run, with its params.yaml; None where it is done already with these parameters and code."""
+    mine = changed(read(), {**runs()[name], "ingest.worlds.seed": seed})
+    if bars is not None:
+        mine["ingest"]["worlds"]["bars"] = bars
+    for net in ("stop", "exit"):
+        mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
+    folder = place(name, seed)
+    key = json.dumps([mine, code_digest()], sort_keys=True)
+    if (folder / "done").exists() and (folder / "key.json").read_text(encoding="utf-8") == key:
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    # JSON is YAML.
+    write_text(json.dumps(mine, indent=1), folder / "params.yaml")
+    write_text(key, folder / "key.json")
+    return folder
+
+
+def place(name: str, seed: int) -> Path:
+    """Where a run works."""
+    return FOLDER / f"{name.replace(' ', '-')}-{seed}"
+
+
+def run_world(folder: Path) -> None:
+    """All stages from ingest to evaluate in the run's folder, in a process of its own."""
+    os.chdir(folder)
+    ingest.main()
+    check.main()
+    run_fold(folder)
+
+
+def before_costs(trades: pl.DataFrame) -> Floats:
+    """Profit of each trade at the levels of its fill and its last exit, before fees and slippage, bp of the fill."""
+    return (
+        trades.select(1e4 * pl.col("side") * (pl.col("exit_level") - pl.col("fill_price")) / pl.col("fill_price"))
+        .to_series()
+        .to_numpy()
+    )
+
+
+def stitch(name: str, seeds: list[int]) -> dict[str, pl.DataFrame]:
+    """Closed trades of all seeds under pessimistic fills: product, static (each seed's best on its training part) and
+    oracle, row i the same entry in each.
+    """
+    frames = []
+    for seed in seeds:
+        where = place(name, seed) / "artifacts/evaluate"
+        trades = closed(pl.read_parquet(where / "trades.parquet")).filter(pl.col("mode") == "pessimistic")
+        best = json.loads((where / "chosen.json").read_text(encoding="utf-8"))["best_static"]
+        static = trades.filter(pl.col("policy") == best).with_columns(policy=pl.lit("static"))
+        frames.append(pl.concat([trades, static]).with_columns(id=pl.format("{}-{}", pl.lit(seed), "id")))
+    return {str(policy): frame for (_, policy), frame in by_policy(pl.concat(frames))}
+
+
+def result(name: str, seeds: list[int], params: BootstrapParams) -> dict[str, Any]:
+    """One line of the table: what product, best static exit and oracle make before costs, bp a trade, with intervals;
+    the product after costs; and the share of the oracle's profit that it reaches, null where that may be nothing.
+    """
+    trades = stitch(name, seeds)
+    drawn = resample(trades["time_only"], params, np.random.default_rng(params.seed))
+    level = drawn.expanded(params.confidence)
+    money = {policy: before_costs(trades[policy]) for policy in ("product", "static", "oracle")}
+    money["gain"] = money["product"] - money["static"]
+    money["product_net"] = (1e4 * trades["product"]["pnl"] / trades["product"]["entry_price"]).to_numpy()
+    row: dict[str, Any] = {"run": name, "seeds": len(seeds), "trades": trades["product"].height}
+    samples = {key: drawn.weights @ values / drawn.weights.sum(axis=1) for key, values in money.items()}
+    for key, values in money.items():
+        row |= _with_interval(key, float(values.mean()), samples[key], level)
+    for key in ("product", "static"):
+        share = ratio(samples[key], samples["oracle"])
+        row |= _with_interval(f"{key}_share", row[key] / row["oracle"], share, level)
+        if row["oracle_low"] <= 0:
+            row |= dict.fromkeys((f"{key}_share", f"{key}_share_low", f"{key}_share_high"))
+    return row | claims(name, seeds)
+
+
+def claims(name: str, seeds: list[int]) -> dict[str, int]:
+    """In how many draws the product's own scorecard says that it earns after costs, that it beats the best static."""
+    of = (pl.col("policy") == "product") & (pl.col("mode") == "pessimistic") & (pl.col("figure") == "expectancy_bp")
+    files = [place(name, seed) / "artifacts/evaluate/scorecard.csv" for seed in seeds]
+    cards = [pl.read_csv(file, infer_schema_length=None) for file in files]
+    rows = [card.row(by_predicate=of, named=True) for card in cards]
+    return {"earns": sum(r["verdict"] == "met" for r in rows), "beats": sum(r["versus"] == "better" for r in rows)}
+
+
+def _with_interval(key: str, value: float, samples: Floats, level: float) -> dict[str, float]:
+    low, high = interval(samples, level)
+    return {key: value, f"{key}_low": low, f"{key}_high": high}
+
+
+def main() -> None:
+    """Run what is not done yet, then write the table."""
+    parser = argparse.ArgumentParser(description="The pipeline in worlds with a known answer, beside their oracles.")
+    parser.add_argument("--seeds", type=int, default=2, help="draws of each world; default %(default)s")
+    parser.add_argument("--runs", nargs="*", default=[], help="names of worlds.yaml; default all")
+    options = parser.parse_args()
+    names = options.runs or list(runs())
+    seeds = list(range(1, options.seeds + 1))
+    todo = [folder for seed in seeds for name in names if (folder := prepare(name, seed)) is not None]
+    context = multiprocessing.get_context("spawn")
+    # One process at a time and thread by thread: the nets are small.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+        for _ in tqdm(pool.map(run_world, [folder.resolve() for folder in todo]), total=len(todo), desc="worlds"):
+            pass
+    bootstrap = section("evaluate.bootstrap", BootstrapParams)
+    table = pl.DataFrame([result(name, seeds, bootstrap) for name in names], infer_schema_length=None)
+    write_csv(table.with_columns(pl.col(pl.Float64).round(4)), RESULTS)
+    print(table)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"worlds: {error}")
