@@ -21,9 +21,8 @@ from inference.replay import Bars, Entries
 from pipelines import worlds
 from pipelines.baselines import Market, time_only
 from pipelines.params import section
-from pipelines.partitions import read_months, symbols_in
+from pipelines.partitions import read_series, symbols_in
 from pipelines.replays import add_exit_bars
-from pipelines.sources.tables import TRUTH
 from pipelines.sources.worlds import WorldsParams
 from pipelines.tables import microseconds
 from pipelines.worlds.path import FIRST_PRICE
@@ -138,8 +137,9 @@ def oracle_trades(test: Sequence[Market], horizon: int) -> list[pl.DataFrame]:
 
 def read_truth(bars: Bars, folder: Path = FOLDER) -> dict[str, Floats]:
     """The latent state of each of these bars, by name. Raises ValueError where it is not known of all."""
-    rows = pl.concat(part for _, part in read_months(folder, TRUTH))
-    mine = rows.filter(pl.col("symbol") == bars.symbol).pivot("name", index="ts", values="value").sort("ts")
+    mine = (
+        read_series(folder).filter(pl.col("symbol") == bars.symbol).pivot("name", index="ts", values="value").sort("ts")
+    )
     place = np.searchsorted(times := microseconds(mine["ts"]), bars.ts)
     if (place == len(times)).any() or (times[place] != bars.ts).any():
         raise ValueError(f"{folder}: must hold the truth of all bars of {bars.symbol}, was another one; ingest again")

@@ -113,10 +113,14 @@ def _of_log(path: Path, symbol: str, params: DepthParams) -> Iterator[pl.DataFra
         interval = ms // params.every_ms
         bids = [*islice(reversed(book.bids.items()), params.levels)]
         asks = [*islice(book.asks.items(), params.levels)]
-        kept = (*([level[i] for level in side] for side in (bids, asks) for i in (0, 1)), book.delay_ms)
+        kept = (*_columns(bids), *_columns(asks), book.delay_ms)
     if kept is not None:
         rows[interval] = kept
     yield _sampled(rows, params)
+
+
+def _columns(levels: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [price for price, _ in levels], [quantity for _, quantity in levels]
 
 
 def _sampled(rows: dict[int, Row], params: DepthParams) -> pl.DataFrame:

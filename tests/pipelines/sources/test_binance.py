@@ -7,6 +7,7 @@ import os
 import shutil
 import zipfile
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,7 @@ from part_reading import whole
 from pipelines import ingest as stage
 from pipelines.ingest import ingest
 from pipelines.params import section
-from pipelines.partitions import read_bars, read_months
+from pipelines.partitions import read_bars, read_pieces
 from pipelines.sources import BARS, OPTIONAL, SERIES, IngestParams, rows
 from pipelines.sources.binance import BinanceParams, read_binance
 from pipelines.sources.download import DownloadParams
@@ -132,11 +133,14 @@ def test_trades_come_in_batches_that_lie_in_order(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(stage, "BATCH_ROWS", rows_at_once)
         folder = tmp_path / f"data{block}"
         ingest(replace(params, symbols=("A",)), folder)
-        found[block] = list(read_months(folder / "trades", TRADES))
+        pieces = read_pieces(folder / "trades", TRADES, 7)
+        found[block] = [
+            (month, pl.concat(piece for _, piece in each)) for month, each in groupby(pieces, lambda it: it[0].name)
+        ]
         assert ingest(replace(params, symbols=("A",)), folder) == []
         assert len(list(folder.glob("trades/*/*/*"))) == files
     for months in found.values():
-        assert [month for month, _ in months] == ["2023-03", "2023-07"]
+        assert [month for month, _ in months] == ["month=2023-03", "month=2023-07"]
         assert pl.concat([frame for _, frame in months])["price"].to_list() == [10.0 + i for i in range(42)]
         assert [frame.height for _, frame in months] == [31, 11], "a late row stays beside its neighbours"
 
