@@ -69,6 +69,9 @@ def test_an_hour_that_is_missing_at_another_time_is_a_gap() -> None:
         assert not clock_change(hours.filter(pl.int_range(len(hours), eager=True) != lost)).any()
     lost = hours.filter(pl.int_range(len(hours), eager=True) != 6 * 24 + 2)
     assert clock_change(lost).arg_true().to_list() == [6 * 24 + 2]
+    # Nor is an hour lost where the clock of New York repeats it, at 1:00 on November 7.
+    autumn = stamps(HOUR, 24 * 14, dt.datetime(2021, 11, 1, tzinfo=dt.UTC))
+    assert not clock_change(autumn.filter(pl.int_range(len(autumn), eager=True) != 6 * 24 + 1)).any()
 
 
 def session_hours(shift: dt.timedelta, zone: dt.tzinfo = NEW_YORK) -> list[dt.datetime]:
