@@ -104,7 +104,8 @@ def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.Mo
     )
     dirt = {i: 1e3 if i % 80 else 1.0 for i in range(38, 360, 40)} | dict.fromkeys(range(79, 360, 80), -1.0)
     dirty = put(trades, {"price": dirt, "ts": {241: START + 200 * dt.timedelta(seconds=1)}})
-    dirty = pl.concat([dirty[:121], dirty[[120]], dirty[121:]])  # and one trade twice
+    # And two trades twice, the first of them just before the rows that the first piece holds back.
+    dirty = pl.concat([dirty[:30], dirty[[29]], dirty[30:121], dirty[[120]], dirty[121:]])
     write_part(dirty[:150], tmp_path / "trades", "one")
     write_part(dirty[150:], tmp_path / "trades", "two")
     rules = replace(MARK.trades, outlier=rule, not_positive=rule, duplicate=rule)  # type: ignore[arg-type]
@@ -118,7 +119,7 @@ def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.Mo
     (small, counts, kept), (large, same, whole) = told
     assert set(small) == set(large) == {"outlier", "not_positive", "duplicate", "unsorted"}
     assert all(small[name].equals(large[name]) for name in large)
-    assert small["duplicate"]["row"].to_list() == [121]
+    assert small["duplicate"]["row"].to_list() == [30, 122]
     assert small["outlier"].height == 9
     assert counts == same
     assert kept.equals(whole)
