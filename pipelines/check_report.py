@@ -149,16 +149,17 @@ def _details(found: Finding, span: Span | None) -> str:
     shown = found.rows.head(SHOWN_ROWS)
     names = [name for name in shown.columns if name not in ("part", "symbol", "name", "before", "after")]
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    body, part, last = [], None, None
+    body, part, seen = [], None, set(shown["ts"])
     for row in shown.iter_rows(named=True):
         if row["part"] not in (part, None):
-            part, last = row["part"], None
+            part = row["part"]
             body.append(heading(html.escape(part), len(names)))
-        for kind, told in (("before", row.get("before")), ("", row), ("after", row.get("after"))):
-            # Of bars that follow each other each stands once.
-            if told is not None and told["ts"] is not None and not (kind == "before" and told["ts"] == last):
-                body.append(_row(told, names, bool(kind)))
-                last = told["ts"]
+        before, after = (row.get(side) or {} for side in ("before", "after"))
+        for told, beside in ((before, True), (row, False), (after, True)):
+            # Of rows that follow each other each stands once.
+            if not beside or told.get("ts") not in {*seen, None}:
+                body.append(_row(told, names, beside))
+                seen.add(told["ts"])
     rest = found.count - shown.height
     more = f"<p>and {rest:,} more in <a href='check.parquet'>check.parquet</a></p>" if rest else ""
     return (

@@ -104,7 +104,8 @@ def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.Mo
     )
     dirt = {i: 1e3 if i % 80 else 1.0 for i in range(38, 360, 40)} | dict.fromkeys(range(79, 360, 80), -1.0)
     dirty = put(trades, {"price": dirt, "ts": {241: START + 200 * dt.timedelta(seconds=1)}})
-    dirty = pl.concat([dirty[:121], dirty[[120]], dirty[121:]])  # and one trade twice
+    # And two trades twice, the first of them just before the rows that the first piece holds back.
+    dirty = pl.concat([dirty[:30], dirty[[29]], dirty[30:121], dirty[[120]], dirty[121:]])
     write_part(dirty[:150], tmp_path / "trades", "one")
     write_part(dirty[150:], tmp_path / "trades", "two")
     rules = replace(MARK.trades, outlier=rule, not_positive=rule, duplicate=rule)  # type: ignore[arg-type]
@@ -118,7 +119,7 @@ def test_pieces_show_what_the_whole_shows(tmp_path: Path, monkeypatch: pytest.Mo
     (small, counts, kept), (large, same, whole) = told
     assert set(small) == set(large) == {"outlier", "not_positive", "duplicate", "unsorted"}
     assert all(small[name].equals(large[name]) for name in large)
-    assert small["duplicate"]["row"].to_list() == [121]
+    assert small["duplicate"]["row"].to_list() == [30, 122]
     assert small["outlier"].height == 9
     assert counts == same
     assert kept.equals(whole)
@@ -147,7 +148,8 @@ def run(folder: Path, rule: str) -> None:
         main()
 
 
-def test_the_stage_writes_tables_and_reports(tmp_path: Path) -> None:
+def test_the_stage_writes_tables_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.check.PLACES_IN_MEMORY", 1)
     run(tmp_path, "drop")
     assert read_bars(tmp_path / "data/checked/bars").height == 239
     data = json.loads((tmp_path / "artifacts/check.json").read_text())
@@ -220,6 +222,20 @@ def test_the_page_on_a_phone(tmp_path: Path) -> None:
     assert min(seen["lines"]) > 250  # a finding's places in time have the width of the page
     assert max(seen["ends"]) < 24  # dates on one line
     assert seen["tables"][0]["hinted"]
+
+
+def test_neighbours_of_a_bad_tick_stand_around_it_once(tmp_path: Path) -> None:
+    bars = hours(200)
+    run = pl.int_range(pl.len()).is_between(100, 101)
+    off = bars.with_columns(
+        pl.when(run).then(pl.col(name) * 1.5).otherwise(name) for name in ("open", "high", "low", "close")
+    )
+    write_part(off, tmp_path / "bars", "A")
+    checked = check_folder(tmp_path, tmp_path / "checked", MARK, NOW)
+    page = render(checked.counts, checked.findings, checked.spans)
+    shown = [f"<td>{START + i * HOUR:%Y-%m-%d %H:%M:%S}</td>" for i in range(98, 104)]
+    assert [page.count(cell) for cell in shown] == [0, 1, 1, 1, 1, 0]
+    assert page.count("<tr class=beside>") == 2
 
 
 def test_every_finding_has_a_meaning() -> None:

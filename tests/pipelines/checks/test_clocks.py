@@ -69,6 +69,9 @@ def test_an_hour_that_is_missing_at_another_time_is_a_gap() -> None:
         assert not clock_change(hours.filter(pl.int_range(len(hours), eager=True) != lost)).any()
     lost = hours.filter(pl.int_range(len(hours), eager=True) != 6 * 24 + 2)
     assert clock_change(lost).arg_true().to_list() == [6 * 24 + 2]
+    # Nor is an hour lost where the clock of New York repeats it, at 1:00 on November 7.
+    autumn = stamps(HOUR, 24 * 14, dt.datetime(2021, 11, 1, tzinfo=dt.UTC))
+    assert not clock_change(autumn.filter(pl.int_range(len(autumn), eager=True) != 6 * 24 + 1)).any()
 
 
 def session_hours(shift: dt.timedelta, zone: dt.tzinfo = NEW_YORK) -> list[dt.datetime]:
@@ -92,9 +95,10 @@ def test_stamps_of_a_zone_without_summer_time_are_shifted_in_summer() -> None:
 
 def test_wide_hours_late_opens_and_early_closes_are_no_shifts() -> None:
     wide = [day.replace(hour=hour, tzinfo=NEW_YORK) for day in SESSIONS for hour in range(4, 20)]
-    late = session_hours(0 * HOUR)[2:]
+    late = [day.replace(hour=hour, tzinfo=NEW_YORK) for day in SESSIONS for hour in range(10, 16)]
+    evening = [day.replace(hour=hour, tzinfo=NEW_YORK) for day in SESSIONS for hour in range(11, 21)]
     short = [ts for i, ts in enumerate(session_hours(0 * HOUR)) if i % 7 not in (0, 6)]
-    for opens in (wide, late, short, session_hours(0 * HOUR)):
+    for opens in (wide, late, evening, short, session_hours(0 * HOUR)):
         ts = pl.Series([each.astimezone(dt.UTC) for each in opens], dtype=pl.Datetime("us", "UTC"))
         assert not shifted(ts, "XNYS", 0.9).any()
 

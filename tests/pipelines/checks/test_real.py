@@ -160,7 +160,7 @@ def test_days_whose_value_is_stamped_at_their_begin_look_ahead_and_sound_series_
 @pytest.mark.data(str(REAL))
 @real
 def test_few_values_of_series_are_called_outliers() -> None:
-    """5 of 24,773: funding in crashes (2021-05-19, 2022-11-10, 2023-11-09), and 54,686 contributors for 5,000 once."""
+    """5 of 21,774: funding in crashes (2021-05-19, 2022-11-10, 2023-11-09), and 54,686 contributors for 5,000 once."""
     params, called, values = section("check", CheckParams), 0, 0
     series = pl.read_parquet(REAL / "series/series.parquet").with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
     for _, each in series.group_by("symbol", "name", maintain_order=True):

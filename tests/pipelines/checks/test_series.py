@@ -98,9 +98,9 @@ def test_a_series_that_goes_on_from_where_it_jumped_is_no_outlier() -> None:
 
 
 def test_outliers_are_measured_by_the_moves_of_what_rests() -> None:
-    rests = series([float(i // 10 % 2) for i in range(400)])
+    rests = series([float(i % 25 == 0) for i in range(1000)])
     assert "outlier" not in named(check_series(rests, None, MARK, NOW)[1])
-    assert named(check_series(put(rests, {"value": {305: 40.0}}), None, MARK, NOW)[1])["outlier"] == [305]
+    assert named(check_series(put(rests, {"value": {905: 40.0}}), None, MARK, NOW)[1])["outlier"] == [905]
 
 
 def test_what_is_late_or_stuck_is_told_of_what_is_left() -> None:
