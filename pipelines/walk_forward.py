@@ -43,9 +43,9 @@ STATIC = "static"
 STAGES: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (features.main, tuple(FAMILIES)),
     (labels.main, ()),
+    (entry_stage.main, ()),
     (train.main, tuple(KINDS)),
     (export.main, tuple(KINDS)),
-    (entry_stage.main, ()),
     (evaluate.main, ()),
 )
 """The stages of dvc.yaml from checked data to scored trades, each with the items of its matrix."""

@@ -5,12 +5,12 @@ And the bookkeeping of `make worlds`: what its file changes, what it keeps, how 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from contextlib import chdir
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from ruamel.yaml import YAML
@@ -102,7 +102,7 @@ def test_an_edge_that_is_there_is_found(done: Path) -> None:
     assert row["oracle_low"] > 0
     assert row["product_net_low"] > 0
     assert row["earns"] == 1
-    assert row["product_share_low"] > 0.1
+    assert row["product_share_low"] > 0.5
     assert row["product_share"] == pytest.approx(row["product"] / row["oracle"], abs=1e-3)
     assert row["product_share_high"] < 1.2
 
@@ -137,14 +137,14 @@ def handmade(folder: Path, seed: int, gain: float, verdict: str) -> None:
     """A finished run of 40 trades: the oracle makes 1 % at each, the product `gain` times that, the static nothing."""
     where = folder / place("ou", seed) / "artifacts/evaluate"
     where.mkdir(parents=True)
-    start = np.datetime64("2000-01-03", "us")
+    start = dt.datetime(2000, 1, 3, tzinfo=dt.UTC)
     base = {
         "mode": "pessimistic",
         "id": [str(i) for i in range(40)],
         "reason": "time",
         "side": pl.Series([1, -1] * 20, dtype=pl.Int8),
-        "entry_ts": pl.Series([start + np.timedelta64(20 * i, "D") for i in range(40)]).dt.replace_time_zone("UTC"),
-        "exit_ts": pl.Series([start + np.timedelta64(20 * i + 9, "D") for i in range(40)]).dt.replace_time_zone("UTC"),
+        "entry_ts": [start + dt.timedelta(days=20 * i) for i in range(40)],
+        "exit_ts": [start + dt.timedelta(days=20 * i + 9) for i in range(40)],
         "fill_price": 100.0,
         "entry_price": 100.0,
     }
