@@ -38,6 +38,11 @@ oracle_exits.py`) knows the latent state at each close, not the noise to come, a
 promises nothing; its share is left out where it may earn nothing. In a world the report's scorecard shows it too.
 Claims: in how many draws the product's own scorecard says that it earns after costs, and that it beats the static.
 
+What falls short of the best static exit is a null, or worse, and stands here as one. Momentum taught where promises are
+to be judged: over all bars and both sides a stop does help there (Kaminski and Lo 2014), but whoever enters by breakout
+is mostly with the trend already, and tight stops cut it. So the curves' promises count as far as the calibration part's
+own entries bear them out.
+
 | run | draws | trades | product | best static | oracle | after costs | share of the oracle | static's share | claims |
 |---|---|---|---|---|---|---|---|---|---|
 """
