@@ -12,7 +12,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro walk-forward test lint bench ui peers sanitize build lock clean
+.PHONY: repro walk-forward worlds test lint bench ui peers sanitize build lock clean
 .DEFAULT_GOAL := repro
 
 repro: build
@@ -24,6 +24,12 @@ repro: build
 walk-forward: build
 	@python -m pipelines.params_file
 	@python -m pipelines.walk_forward
+
+# The whole pipeline in made markets, beside the best that one who knows them could do; then docs/worlds.md shows the table.
+worlds: build
+	@python -m pipelines.params_file
+	@python -m pipelines.acceptance
+	@python -m pipelines.worlds.page
 
 build: $(VENV)/.built
 

@@ -76,9 +76,10 @@ def policy_tables(
     grid: NDArray[np.float64],
     horizon_us: int,
 ) -> dict[str, list[float] | float]:
-    """The means of the training rows and the weight that the fresh calibration rows grant them.
+    """The means of the training rows and the weight that calibration rows grant them.
 
-    curves (n, 2, K): calibrated, for `calibration`. horizon_us: length of a label.
+    calibration: the fresh rows of the user's entries, since a promise that holds on average over all bars and both
+    sides need not hold where one enters; curves (n, 2, K): calibrated, for these. horizon_us: length of a label.
     """
     tables = conditional_means(kind, train, grid)
     promised, kept = promised_and_kept(kind, tables, curves, calibration, grid)

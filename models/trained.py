@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from models.data import PARTS, Dataset
+from models.data import PARTS, Dataset, Rows
 from models.fit import Fitted
 from models.nets import Calibrated, CurveNet, Kind, kind_of, named_weights, set_weights
 from models.tables import policy_tables
@@ -103,9 +103,10 @@ def describe(
     graph: dict[str, Any],
     grid: NDArray[np.float64],
     horizon_bars: int,
+    judged: Rows,
 ) -> Trained:
     """Gather a trained net and its facts. Calibration rows count as training: the net may be judged only on what comes
-    after.
+    after. judged: fresh calibration rows that say how far the curves' promises count, those of the user's entries.
     """
     train, seen = dataset.rows.of("train"), dataset.rows.of(*PARTS[:-1])
     features = train.inputs[:, : len(dataset.features)]
@@ -130,7 +131,6 @@ def describe(
         "data_hash": seen.digest(),
     }
     weights = {**named_weights(fitted.net), "mean": mean, "std": std, "probes": probe_inputs(train.inputs, mean, std)}
-    judged = dataset.rows.of("calibration").fresh()
     curves = predict(Trained(weights, facts).module(), judged.inputs)
     horizon_us = horizon_bars * int(facts["bar_interval_us"])
     return Trained(weights, {**facts, "tables": policy_tables(kind, train, judged, curves, grid, horizon_us)})

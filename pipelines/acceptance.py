@@ -1,13 +1,12 @@
 """`python -m pipelines.acceptance`: the whole pipeline in worlds whose answer is known, beside their oracles.
 
-Every run of worlds.yaml goes from ingest to evaluate in a folder of its own, artifacts/worlds/RUN-SEED/, with
-params.yaml but for what worlds.yaml changes; a run that is done is kept while parameters and code are the same. Writes
+Every draw of a run of worlds.yaml goes from ingest to evaluate in a folder of its own, artifacts/worlds/RUN-SEED/, with
+params.yaml but for what worlds.yaml changes; what is done is kept while parameters and code are the same. Writes
 docs/worlds.csv, which docs/worlds.md shows.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import multiprocessing
@@ -38,11 +37,12 @@ FOLDER, RUNS, RESULTS = Path("artifacts/worlds"), Path("worlds.yaml"), Path("doc
 Floats = NDArray[np.float64]
 
 
-def runs(path: Path = RUNS) -> dict[str, dict[str, Any]]:
-    """Name of each run → what it changes of params.yaml, by dotted key; the changes for all runs inside."""
+def runs(path: Path = RUNS) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Name of each run → how many draws of its world, and what it changes of params.yaml, by dotted key."""
     found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     everywhere = found.pop("all")
-    return {name: {**everywhere, "ingest.worlds.names": [name.split()[0]], **own} for name, own in found.items()}
+    merged = {name: {**everywhere, "ingest.worlds.names": [name.split()[0]], **own} for name, own in found.items()}
+    return {name: (changes.pop("draws"), changes) for name, changes in merged.items()}
 
 
 def changed(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,11 +59,9 @@ def changed(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return out
 
 
-def prepare(name: str, seed: int, bars: int | None = None) -> Path | None:
+def prepare(name: str, seed: int, changes: Mapping[str, Any]) -> Path | None:
     """Make the folder of a run, with its params.yaml; None where it is done already with these parameters and code."""
-    mine = changed(read(), {**runs()[name], "ingest.worlds.seed": seed})
-    if bars is not None:
-        mine["ingest"]["worlds"]["bars"] = bars
+    mine = changed(read(), {**changes, "ingest.worlds.seed": seed})
     for net in ("stop", "exit"):
         mine["train"][net]["seeds"] = mine["train"][net]["seeds"][:1]
     folder = place(name, seed)
@@ -150,24 +148,19 @@ def _with_interval(key: str, value: float, samples: Floats, level: float) -> dic
 
 
 def main() -> None:
-    """Run what is not done yet, then write the table."""
-    parser = argparse.ArgumentParser(description="The pipeline in worlds with a known answer, beside their oracles.")
-    parser.add_argument("--seeds", type=int, default=2, help="draws of each world; default %(default)s")
-    parser.add_argument("--runs", nargs="*", default=[], help="names of worlds.yaml; default all")
-    options = parser.parse_args()
-    names = options.runs or list(runs())
-    seeds = list(range(1, options.seeds + 1))
-    todo = [folder for seed in seeds for name in names if (folder := prepare(name, seed)) is not None]
-    context = multiprocessing.get_context("spawn")
-    # One process at a time and thread by thread: the nets are small.
+    """Run what is not done yet, first draws first, then write the table."""
+    plan = runs()
+    draws = [(seed, name) for name, (count, _) in plan.items() for seed in range(1, count + 1)]
+    found = [prepare(name, seed, plan[name][1]) for seed, name in sorted(draws, key=lambda draw: draw[0])]
+    todo = [folder.resolve() for folder in found if folder is not None]
+    # The nets are small: one process, and one thread in it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
-        for _ in tqdm(pool.map(run_world, [folder.resolve() for folder in todo]), total=len(todo), desc="worlds"):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        for _ in tqdm(pool.map(run_world, todo), total=len(todo), desc="worlds"):
             pass
     bootstrap = section("evaluate.bootstrap", BootstrapParams)
-    table = pl.DataFrame([result(name, seeds, bootstrap) for name in names], infer_schema_length=None)
-    write_csv(table.with_columns(pl.col(pl.Float64).round(4)), RESULTS)
-    print(table)
+    rows = [result(name, list(range(1, count + 1)), bootstrap) for name, (count, _) in plan.items()]
+    write_csv(pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col(pl.Float64).round(4)), RESULTS)
 
 
 if __name__ == "__main__":

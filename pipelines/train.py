@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.labels import LabelParams
 from models.calibration import calibrate
-from models.data import Dataset, assemble, read_features
+from models.data import Dataset, Rows, assemble, read_features
 from models.figures import calibration_figure, excursion_figure, loss_figure
 from models.fit import Fitted, fit
 from models.nets import Kind, kind_of
@@ -23,18 +23,39 @@ from models.task import TrainNets, TrainParams
 from models.tracking import log_training
 from models.trained import Trained, describe, predict
 from pipelines.atomic import fresh_folder, write_bytes, write_csv, write_json
+from pipelines.entries import TABLE as ENTRIES
 from pipelines.params import section
 from pipelines.splits import SplitParams, split
 
 
 def train(
-    kind: Kind, dataset: Dataset, graph: dict[str, Any], params: TrainParams, labels: LabelParams, checkpoints: Path
+    kind: Kind,
+    dataset: Dataset,
+    graph: dict[str, Any],
+    params: TrainParams,
+    labels: LabelParams,
+    entries: pl.DataFrame,
+    checkpoints: Path,
 ) -> tuple[Fitted, Trained]:
-    """Fit on train and validation, calibrate on calibration; the test part is not looked at."""
+    """Fit on train and validation, calibrate on calibration; the test part is not looked at.
+
+    What the curves promise is judged on the calibration part's entries, not on all of its bars: who enters with the
+    trend has nothing of a stop that helps on average, against the trend half of the time.
+    """
     fitted = fit(kind, dataset, params, checkpoints)
     rows = dataset.rows.of("calibration")
     maps = calibrate(predict(fitted.net, rows.inputs), rows.outcomes, rows.ts)
-    return fitted, describe(kind, dataset, fitted, params, maps, graph, np.asarray(labels.grid), labels.horizon_bars)
+    judged, grid = entered(rows.fresh(), entries), np.asarray(labels.grid)
+    return fitted, describe(kind, dataset, fitted, params, maps, graph, grid, labels.horizon_bars, judged)
+
+
+def entered(rows: Rows, entries: pl.DataFrame) -> Rows:
+    """Those of the fresh rows on whose bar and side a position is opened. entries: the table data/entries.parquet."""
+    keys = ["symbol", "ts", "side"]
+    mine = pl.DataFrame({key: getattr(rows, key) for key in keys}, schema_overrides={"symbol": pl.String})
+    theirs = entries.select("symbol", pl.col("ts").dt.epoch("us"), "side").unique().with_columns(entered=pl.lit(True))
+    found = mine.join(theirs, on=keys, how="left", maintain_order="left")["entered"]
+    return rows.take(found.fill_null(False).to_numpy())
 
 
 def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
@@ -69,20 +90,26 @@ def scores(dataset: Dataset, fitted: Fitted, trained: Trained) -> tuple[dict[str
 
 
 def seed_nets(
-    kind: Kind, dataset: Dataset, graph: dict[str, Any], params: TrainParams, labels: LabelParams, checkpoints: Path
+    kind: Kind,
+    dataset: Dataset,
+    graph: dict[str, Any],
+    params: TrainParams,
+    labels: LabelParams,
+    entries: pl.DataFrame,
+    checkpoints: Path,
 ) -> list[tuple[Trained, float]]:
     """Nets that differ from the product's in their seed alone, with their losses (pinball) on the test part."""
     test, nets = dataset.rows.fresh().of("test"), []
     for seed in params.seeds[1:]:
         folder = checkpoints.with_name(f"{checkpoints.name}-{seed}")
-        _, trained = train(kind, dataset, graph, replace(params, seeds=(seed,)), labels, folder)
+        _, trained = train(kind, dataset, graph, replace(params, seeds=(seed,)), labels, entries, folder)
         forecast = net_quantiles(predict(trained.module(), test.inputs), test, np.asarray(labels.grid), LEVELS)
         nets.append((trained, float(pinball(observed(test), forecast, LEVELS).mean())))
     return nets
 
 
 def main(net: str) -> None:
-    """Reads data/features/ and data/labels.parquet, writes artifacts/train/{net}/."""
+    """Reads data/features/, data/labels.parquet and data/entries.parquet, writes artifacts/train/{net}/."""
     kind = kind_of(net)
     nets, label_params = section("train", TrainNets), section("labels", LabelParams)
     params: TrainParams = getattr(nets, net)
@@ -92,9 +119,10 @@ def main(net: str) -> None:
     )
     dataset = assemble(table, labels, kind)
     checkpoints, first = Path("artifacts/checkpoints") / net, replace(params, seeds=params.seeds[:1])
-    fitted, trained = train(kind, dataset, table.graph, first, label_params, checkpoints)
+    entries = pl.read_parquet(ENTRIES)
+    fitted, trained = train(kind, dataset, table.graph, first, label_params, entries, checkpoints)
     metrics, curves = scores(dataset, fitted, trained)
-    others = seed_nets(kind, dataset, table.graph, params, label_params, checkpoints)
+    others = seed_nets(kind, dataset, table.graph, params, label_params, entries, checkpoints)
     metrics["seeds"] = dispersion(metrics["test"], [loss for _, loss in others])
     folder = Path("artifacts/train") / net
     write_csv(pl.DataFrame([asdict(epoch) for epoch in fitted.curve]), folder / "curves.csv")

@@ -59,9 +59,9 @@ CHECKED = Path("data/checked")
 STAGES: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (features.main, tuple(FAMILIES)),
     (labels.main, ()),
+    (entry_stage.main, ()),
     (train.main, tuple(KINDS)),
     (export.main, tuple(KINDS)),
-    (entry_stage.main, ()),
     (evaluate.main, ()),
 )
 """The stages of dvc.yaml from checked data to scored trades, each with the items of its matrix."""

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from features.families import FAMILIES
 from models.tracking import connect
-from pipelines import features, labels
+from pipelines import entries, features, labels
 from pipelines.partitions import write_part
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +46,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 
 def prepare(folder: Path) -> None:
-    """params.yaml of the project, with dates and nets to fit, and data/ up to the labels."""
+    """params.yaml of the project, with dates and nets to fit, and data/ up to labels and entries."""
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text())
     for key, days in (("train_until", 600), ("validation_until", 850), ("calibration_until", 1100)):
@@ -70,6 +70,7 @@ def prepare(folder: Path) -> None:
         for family in FAMILIES:
             features.main(family)
         labels.main()
+        entries.main()
 
 
 def bars() -> pl.DataFrame:

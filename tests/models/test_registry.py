@@ -56,7 +56,10 @@ def trained(dataset, grid):
     outputs = {n: ret.rolling_mean(i + 2) / ret.rolling_std(20) for i, n in enumerate(dataset.features)}
     outputs |= {"sigma": ret.rolling_std(20), "atr": bar("high") - bar("low")}
     graph = to_data(outputs, dataset.features, DAY)
-    return describe(kind, dataset, fit(kind, dataset, params), params, np.stack([identity()] * 2), graph, grid, 10)
+    judged = dataset.rows.of("calibration").fresh()
+    return describe(
+        kind, dataset, fit(kind, dataset, params), params, np.stack([identity()] * 2), graph, grid, 10, judged
+    )
 
 
 @pytest.fixture(scope="module")

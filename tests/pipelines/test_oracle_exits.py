@@ -128,7 +128,7 @@ def test_the_oracle_of_reversion_earns_what_the_best_stop_and_target_do(laid: Pa
         index = whole.entries.index[near]
         chosen = replace(whole, entries=Entries(index, np.ones(len(index), np.int8)), ids=whole.ids[: len(index)])
         (trades,) = oracle_trades([chosen], H)
-    log = np.log(trades["exit_level"] / trades["fill_price"]).to_numpy()
+    log = np.log(trades["exit_level"].to_numpy() / trades["fill_price"].to_numpy())
     mesh = ou_mesh(
         float(deviation[index].mean()),
         (0.03, 0.06, 0.12),

@@ -1,13 +1,20 @@
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from lightning.pytorch.callbacks import Callback
 
 from models import fit as fit_module
+from models.data import assemble, read_features
+from models.nets import kind_of
+from models.tables import edge_weight, policy_tables, promised_and_kept
+from models.task import TrainNets
 from models.tracking import find_run, trained_nets
-from models.trained import Trained
+from models.trained import Trained, predict
 from pipelines import train
+from pipelines.params import section
+from pipelines.splits import SplitParams, split
 from small_pipeline import inside, prepare
 
 
@@ -49,6 +56,33 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     train.main(net)
     assert content(out) == first
     assert trained_nets() == before + 2, "both seeds are trials; the same nets again are no others"
+
+
+def test_promises_are_judged_where_the_user_enters(folder):
+    labels = split(pl.read_parquet("data/labels.parquet"), section("split", SplitParams), horizon_bars=10)
+    inputs = section("train", TrainNets).inputs
+    rows = assemble(read_features(folder / "data/features").only(inputs), labels, kind_of("stop")).rows
+    fresh, entries = rows.of("calibration").fresh(), pl.read_parquet("data/entries.parquet")
+    opened = {(e["symbol"], int(e["ts"].timestamp() * 1e6), e["side"]) for e in entries.iter_rows(named=True)}
+    mine = [key in opened for key in zip(fresh.symbol.tolist(), fresh.ts.tolist(), fresh.side.tolist(), strict=True)]
+    assert 5 < sum(mine) < len(fresh) / 4
+    trained = Trained.load(folder / "artifacts/train/stop")
+    curves, grid = predict(trained.module(), fresh.inputs), np.asarray(trained.facts["grid"])
+    tables = trained.facts["tables"]
+    promised, kept = promised_and_kept(kind_of("stop"), tables, curves, fresh, grid)
+    here, everywhere = (
+        edge_weight(promised[chosen], kept[chosen], fresh.ts[chosen], 10 * 86_400_000_000)
+        for chosen in (np.array(mine), np.ones(len(fresh), bool))
+    )
+    assert tables["edge_weight"] == pytest.approx(here, rel=1e-5)
+    assert abs(here - everywhere) > 0.01
+    found = train.entered(fresh, entries)
+    assert found.ts.tolist() == fresh.ts[mine].tolist()
+    assert found.side.tolist() == fresh.side[mine].tolist()
+    # One who enters nowhere is promised nothing.
+    none = train.entered(fresh, entries.clear())
+    assert len(none) == 0
+    assert policy_tables(kind_of("stop"), fresh, none, curves[:0], grid, 1)["edge_weight"] == 0.0
 
 
 def test_labels_of_the_test_part_do_not_reach_the_net(folder):

@@ -178,4 +178,4 @@ def test_no_stage_before_evaluate_reads_the_truth() -> None:
 
 def test_the_page_is_the_one_that_the_worlds_write() -> None:
     written = (ROOT / "docs" / "worlds.md").read_text(encoding="utf-8")
-    assert written == page(PARAMS), "run `python -m pipelines.worlds.page`"
+    assert written == page(PARAMS, pl.read_csv(ROOT / "docs/worlds.csv")), "run `python -m pipelines.worlds.page`"
