@@ -32,7 +32,6 @@ FIGURES = (
     "win_rate_2r",
     "partial_success",
     "slippage_stops",
-    "slippage_targets",
     "stop_distance",
     "ambiguity_rate",
     "ambiguity_left",
@@ -116,6 +115,16 @@ def whole_line(found: pl.DataFrame) -> str:
     return f"{'ratchet':>10}: all targets at once {styled(whole(found))} ({parts})"
 
 
+def seeds_line(metrics: Mapping[str, float]) -> str:
+    """How much of the result is chance of training; "" for one seed. metrics: of metrics.json."""
+    if metrics.get("seeds", 1) < 2:
+        return ""
+    mean, spread = metrics["expectancy_bp_seeds_mean"], metrics["expectancy_bp_seeds_std"]
+    return (
+        f"{'ratchet':>10}: {metrics['seeds']:.0f} seeds of both nets earn {mean:.1f} ± {spread:.1f} bp (one deviation)"
+    )
+
+
 def latency_line(path: Path) -> str:
     """How long a decision takes, and where that stands."""
     if not path.exists():
@@ -144,7 +153,8 @@ def main() -> None:
     )
     console.print(figures_table(card))
     found = pl.read_csv(FOLDER / "targets.csv")
-    for line in [whole_line(found), *worst_lines(worst), latency_line(LATENCY)]:
+    seeds = seeds_line(json.loads((FOLDER / "metrics.json").read_text()))
+    for line in [whole_line(found), *worst_lines(worst), *filter(None, [seeds]), latency_line(LATENCY)]:
         console.print(line)
     for line in selection_lines(pl.read_csv(FOLDER / "selection.csv")):
         console.print(line)

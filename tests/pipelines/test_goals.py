@@ -85,6 +85,12 @@ def test_what_is_shown_names_every_target_under_its_verdict() -> None:
     assert f"all targets at once {summary.styled('null')} ({text})" in summary.whole_line(found)
 
 
+def test_the_spread_over_seeds_is_told_where_there_are_several() -> None:
+    found = {"seeds": 5.0, "expectancy_bp_seeds_mean": -23.456, "expectancy_bp_seeds_std": 1.4}
+    assert "5 seeds of both nets earn -23.5 ± 1.4 bp" in summary.seeds_line(found)
+    assert summary.seeds_line({"seeds": 1.0}) == ""
+
+
 def test_every_target_of_the_figures_is_one_of_all() -> None:
     wanted = {f.key for f in figures() if f.target is not None}
     assert {"premature_rate", "profit_capture", "stop_effectiveness", "partial_success", "give_back"} < wanted

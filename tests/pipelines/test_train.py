@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.mark.parametrize("net", ["stop", "exit"])
@@ -37,7 +37,9 @@ def test_the_stage_writes_a_net_metrics_and_curves_and_repeats_to_the_byte(folde
     assert f"train {net}: " in capsys.readouterr().out
     out = folder / "artifacts/train" / net
     first = content(out)
-    assert set(first) == {"weights.safetensors", "model.json", "metrics.json", "curves.csv"}
+    net_files = {"weights.safetensors", "model.json"}
+    assert set(first) == {*net_files, "metrics.json", "curves.csv", *(f"seeds/2/{name}" for name in net_files)}
+    assert first["seeds/2/weights.safetensors"] != first["weights.safetensors"]
     metrics = json.loads(first["metrics.json"])
     curves = pl.read_csv(out / "curves.csv")
     assert curves.columns == ["epoch", "train_loss", "val_loss"]
