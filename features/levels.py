@@ -14,6 +14,7 @@ from features.expression import Expr, bar, maximum, minimum, where
 from features.prices import Level, known_where
 from features.profile import Profile, profile
 from features.swings import legs, parabolic_sar, swing
+from features.time_zones import check_zone
 from features.volatility import VolatilityParams, ewma_sigma
 from inference.checks import number_in, whole_in
 
@@ -53,6 +54,7 @@ class LevelsParams:
     node_bins: int = 2
     prior_bars: tuple[int, ...] = (5, 21)
     session_start_hour: float = 0.0
+    session_zone: str = "UTC"
     round_units: float = 1.0
     round_major_units: float = 2.5
     harmonic_tolerance: float = 0.1
@@ -78,7 +80,8 @@ class LevelsParams:
         whole_in("features.levels.node_bins", self.node_bins, 1, 256, "2")
         for bars in self.prior_bars:
             whole_in("features.levels.prior_bars", bars, 1, 10_000, "5 and 21 for a week and a month of daily bars")
-        number_in("features.levels.session_start_hour", self.session_start_hour, 0.0, 23.99, "0, or 21 for New York")
+        number_in("features.levels.session_start_hour", self.session_start_hour, 0.0, 23.99, "0, or 17 in New York")
+        check_zone("features.levels.session_zone", self.session_zone)
         number_in("features.levels.round_units", self.round_units, 0.01, 100, "1")
         number_in("features.levels.round_major_units", self.round_major_units, 0.01, 100, "2.5")
         number_in("features.levels.harmonic_tolerance", self.harmonic_tolerance, 0.001, 10, "0.1")
@@ -128,7 +131,7 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
     zone_below, zone_above, below_strength, above_strength = nearest_zones(p, volatility)
     traded = profile(p.profile_bars, p.profile_bins, p.value_share, p.node_bins)._asdict()
     density = traded.pop("density")
-    day = sessions.session(p.session_start_hour)._asdict()
+    day = sessions.session(p.session_start_hour, p.session_zone)._asdict()
     harmonic, elliott = patterns.harmonic(inputs, p.harmonic_tolerance), patterns.elliott(inputs)
     cluster_here, cluster, cluster_share = fibonacci.cluster(
         inputs, p.cluster_tolerance / p.swing_units, p.cap_units / p.swing_units
@@ -200,7 +203,8 @@ def prices(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Level]:
     }
     traded = profile(p.profile_bars, p.profile_bins, p.value_share, p.node_bins)._asdict()
     out |= {name: Level("profile", level) for name, level in traded.items() if name != "density"}
-    out |= {name: Level("session", level) for name, level in sessions.session(p.session_start_hour)._asdict().items()}
+    day = sessions.session(p.session_start_hour, p.session_zone)._asdict()
+    out |= {name: Level("session", level) for name, level in day.items()}
     for bars in p.prior_bars:
         high, low, before = sessions.prior_range(bars)
         out |= {f"prior_high_{bars}": Level("range", high), f"prior_low_{bars}": Level("range", low)}
