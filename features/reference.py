@@ -85,6 +85,7 @@ ALWAYS = FeatureParams(
 EVERYTHING = replace(
     ALWAYS,
     volatility=VolatilityParams(day_slots=24, implied="vix"),
+    levels=LevelsParams(zones_told=2),
     flow=FlowParams(
         taker="taker_buy_volume",
         trades="trades",

@@ -8,7 +8,8 @@ namespace ratchet {
 struct LocalTime {
     static constexpr const char* NAME = "local_time";
     static constexpr const char* FORMULA =
-        "time + the offset of its zone then; offsets: the first, then the time of each change and the offset from it on";
+        "time + the offset of its zone then; offsets: the first, then the time of each change and the offset from it "
+        "on";
     static constexpr int ARITY = 1;
     static std::vector<Parameter> parameters() { return {{"offsets", -1e15, 1e16, true, true}}; }
     static Settings examples() { return {{3600e6}, {-7200e6, 900e6, 3600e6, 2400e6, -1800e6}}; }
@@ -47,10 +48,10 @@ struct LocalTime {
 };
 
 /// How much larger than usual a quantity tends to be in the slot of the clock that begins at this bar's close: of
-/// (quantity, before, time), time = close of the bar in microseconds on a clock, before: the same as the bar saw it, which
-/// differs where the clock changes at the close. A bar counts for the slot in which it opened, taken as that of the moment
-/// before its close. Means decay per visit of a slot (Andersen and Bollerslev 1997, Journal
-/// of Empirical Finance 4, estimate such a periodic factor over the whole sample; this one is causal).
+/// (quantity, before, time), time = close of the bar in microseconds on a clock, before: the same as the bar saw it,
+/// which differs where the clock changes at the close. A bar counts for the slot in which it opened, taken as that of
+/// the moment before its close. Means decay per visit of a slot (Andersen and Bollerslev 1997, Journal of Empirical
+/// Finance 4, estimate such a periodic factor over the whole sample; this one is causal).
 struct SeasonalFactor {
     static constexpr const char* NAME = "seasonal_factor";
     static constexpr const char* FORMULA =
