@@ -196,7 +196,7 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
 
 def farther_zones(p: LevelsParams, volatility: VolatilityParams) -> dict[str, tuple[Expr, Expr]]:
     """Centre (price) and strength of the second to `zones_told`th nearest zone on each side, by name."""
-    out = {}
+    out: dict[str, tuple[Expr, Expr]] = {}
     for rank in range(1, p.zones_told):
         below, above, below_strength, above_strength = nearest_zones(p, volatility, rank)
         out |= {f"zone_below_{rank + 1}": (below, below_strength), f"zone_above_{rank + 1}": (above, above_strength)}

@@ -59,8 +59,8 @@ def zones(
     seed: int,
     rank: int = 0,
 ) -> tuple[Expr, Expr, Expr, Expr]:
-    """Nearest zone of points at or below and above the close (prices), and the strength of each (>= 0); rank 1 to 3: the
-    second to fourth nearest.
+    """Nearest zone of points at or below and above the close (prices), and the strength of each (>= 0); rank 1 to 3:
+    the second to fourth nearest.
 
     A point joins the zone with the nearest centre if that is within `width` sigmas, else founds one; centre: mean by
     weight; strength: sum of weights, halved every half_life_bars. The weakest of `count` gives way to a new one. Where
