@@ -122,8 +122,14 @@ CATALOGUE: dict[str, tuple[Entry, ...]] = {
     ),
     "levels": (
         Entry("zone_(below|above)", PRICE, "pivots: Williams (1995), Trading Chaos; zones by distance: own"),
-        Entry("zone_(below|above)_distance", UNITS, "pivots: Williams (1995), Trading Chaos; zones by distance: own"),
-        Entry("zone_(below|above)_strength", "ln(1 + sum of weights)", "own: turns by recency, size and volume"),
+        Entry(
+            "zone_(below|above)(_[2-4])?_distance",
+            UNITS,
+            "pivots: Williams (1995), Trading Chaos; zones by distance: own",
+        ),
+        Entry(
+            "zone_(below|above)(_[2-4])?_strength", "ln(1 + sum of weights)", "own: turns by recency, size and volume"
+        ),
         Entry("poc|value_(low|high)", PRICE, PROFILE),
         Entry("(poc|value_low|value_high)_distance", UNITS, PROFILE),
         Entry("(high|low)_node_(below|above)", PRICE, NODES),

@@ -9,14 +9,22 @@ input is missing gives NaN and leaves all state as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from inference import _native
 
 Number = int | float
-# a parameter is a number, or one number per symbol with "*" for all others
-ParameterValue = Number | Mapping[str, Number]
-_Frozen = float | tuple[tuple[str, float], ...]
+# a parameter is a number, or one number per symbol with "*" for all others; or a table of numbers
+ParameterValue = Number | Mapping[str, Number] | Sequence[Number]
+
+
+class Table(tuple[float, ...]):
+    """A parameter of many numbers."""
+
+    __slots__ = ()
+
+
+Frozen = float | tuple[tuple[str, float], ...] | Table
 
 _KERNELS = {kernel.name: kernel for kernel in _native.kernels()}
 _interned: dict[tuple[object, ...], Expr] = {}
@@ -30,7 +38,7 @@ class Expr:
     op: str
     name: str
     inputs: tuple[Expr, ...]
-    parameters: tuple[tuple[str, _Frozen], ...]
+    parameters: tuple[tuple[str, Frozen], ...]
 
     def __new__(
         cls,
@@ -198,28 +206,40 @@ class Expr:
         return Expr("garch", (self,), {"mu": mu, "omega": omega, "alpha": alpha, "beta": beta, "start": start})
 
 
-def _freeze(key: str, value: ParameterValue) -> _Frozen:
+def _freeze(key: str, value: ParameterValue) -> Frozen:
     if isinstance(value, Mapping):
         if "*" not in value:
             raise ValueError(f'{key}: must have a value for "*", was {dict(value)}; add the value for other symbols')
         return tuple(sorted((symbol, float(number)) for symbol, number in value.items()))
+    if isinstance(value, Sequence):
+        return Table(float(number) for number in value)
     return float(value)
 
 
-def _check(op: str, inputs: tuple[Expr, ...], parameters: tuple[tuple[str, _Frozen], ...]) -> None:
+def _check(op: str, inputs: tuple[Expr, ...], parameters: tuple[tuple[str, Frozen], ...]) -> None:
     kernel = _KERNELS[op]
     if len(inputs) != kernel.arity:
         raise ValueError(f"{op}: takes {kernel.arity} inputs, was {len(inputs)}; pass each of them")
-    symbols = {s for _, value in parameters if isinstance(value, tuple) for s, _ in value} or {"*"}
-    given = {name: dict(value) if isinstance(value, tuple) else value for name, value in parameters}
+    given = dict(parameters)
+    symbols = {s for value in given.values() if not isinstance(value, float | Table) for s, _ in value} or {"*"}
     for symbol in symbols:
-        row = []
+        row: list[float] = []
         for parameter in kernel.parameters:
             value = given.get(parameter.name)
             if value is None:
                 raise ValueError(f"{op}.{parameter.name}: must be given, was missing; pass it by name")
-            row.append(value.get(symbol, value["*"]) if isinstance(value, dict) else value)
+            if isinstance(value, float | Table):
+                row.extend(value if isinstance(value, Table) else [value])
+            else:
+                row.append(dict(value).get(symbol, dict(value)["*"]))
         _native.check_parameters(op, row)
+
+
+def plain(value: Frozen) -> float | list[float] | dict[str, float]:
+    """A parameter of an expression as it was given, and as a graph's data hold it."""
+    if isinstance(value, float):
+        return value
+    return list(value) if isinstance(value, Table) else dict(value)
 
 
 def lift(value: Expr | Number) -> Expr:

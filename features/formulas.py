@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from string import ascii_lowercase
 
-from features.expression import Expr
+from features.expression import Expr, Frozen, Table
 from inference import _native
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<="}
@@ -120,7 +120,7 @@ def _form(expr: Expr) -> tuple[tuple[Expr, ...], str]:
             if least.op == "constant" and _number(least.parameters[0][1]) == "1e-12":
                 return (inner.inputs[0], over), "log_ratio|"
     names = _PARAMETERS.get(expr.op, [])
-    if any(isinstance(value, tuple) for _, value in expr.parameters):  # fitted, one set per symbol
+    if any(not isinstance(value, float | Table) for _, value in expr.parameters):  # fitted, one set per symbol
         return expr.inputs, f"{expr.op}|{', '.join(names)}"
     values = dict(expr.parameters)
     told = [f"{name}={_number(values[name])}" if len(names) > 1 else _number(values[name]) for name in names]
@@ -139,10 +139,12 @@ def _clipped(expr: Expr) -> tuple[Expr, str, str] | None:
     return inner.inputs[0], low, high
 
 
-def _number(value: float | tuple[tuple[str, float], ...]) -> str:
+def _number(value: Frozen) -> str:
     """Whole or short; of a fitted constant ≈ and four digits; of one that differs by symbol all of them."""
-    if not isinstance(value, tuple):
+    if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, Table):
+        return "…"
     each = dict(value)
     others = [f"{name}: {number:g}" for name, number in each.items() if name != "*"]
     return f"[{each['*']:g}, {', '.join(others)}]" if others else f"≈{each['*']:.4g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from features.expression import Expr
+from features.expression import Expr, plain
 from inference.graph import graph_hash
 
 __all__ = ["from_data", "graph_hash", "merge", "to_data"]
@@ -32,7 +32,7 @@ def to_data(outputs: Mapping[str, Expr], features: Sequence[str], bar_interval_u
         if inputs:
             node["in"] = inputs
         if expr.parameters:
-            node["p"] = {k: dict(v) if isinstance(v, tuple) else v for k, v in expr.parameters}
+            node["p"] = {k: plain(v) for k, v in expr.parameters}
         if expr.name:
             node["name"] = expr.name
         nodes.append(node)

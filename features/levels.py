@@ -14,6 +14,7 @@ from features.expression import Expr, bar, maximum, minimum, where
 from features.prices import Level, known_where
 from features.profile import Profile, profile
 from features.swings import legs, parabolic_sar, swing
+from features.time_zones import check_zone
 from features.volatility import VolatilityParams, ewma_sigma
 from inference.checks import number_in, whole_in
 
@@ -46,6 +47,7 @@ class LevelsParams:
     zone_width: float = 0.25
     zone_half_life_bars: float = 120.0
     zone_count: int = 24
+    zones_told: int = 1
     swing_units: float = 1.0
     profile_bars: int = 100
     profile_bins: int = 48
@@ -53,6 +55,7 @@ class LevelsParams:
     node_bins: int = 2
     prior_bars: tuple[int, ...] = (5, 21)
     session_start_hour: float = 0.0
+    session_zone: str = "UTC"
     round_units: float = 1.0
     round_major_units: float = 2.5
     harmonic_tolerance: float = 0.1
@@ -71,6 +74,7 @@ class LevelsParams:
         number_in("features.levels.zone_width", self.zone_width, 0.0, 10, "0.25")
         number_in("features.levels.zone_half_life_bars", self.zone_half_life_bars, 1.0, 1e6, "120")
         whole_in("features.levels.zone_count", self.zone_count, 1, 256, "24")
+        whole_in("features.levels.zones_told", self.zones_told, 1, 4, "1, the nearest on each side")
         number_in("features.levels.swing_units", self.swing_units, 0.01, 100, "1")
         whole_in("features.levels.profile_bars", self.profile_bars, 2, 100_000, "100")
         whole_in("features.levels.profile_bins", self.profile_bins, 3, 1_024, "48")
@@ -78,7 +82,8 @@ class LevelsParams:
         whole_in("features.levels.node_bins", self.node_bins, 1, 256, "2")
         for bars in self.prior_bars:
             whole_in("features.levels.prior_bars", bars, 1, 10_000, "5 and 21 for a week and a month of daily bars")
-        number_in("features.levels.session_start_hour", self.session_start_hour, 0.0, 23.99, "0, or 21 for New York")
+        number_in("features.levels.session_start_hour", self.session_start_hour, 0.0, 23.99, "0, or 17 in New York")
+        check_zone("features.levels.session_zone", self.session_zone)
         number_in("features.levels.round_units", self.round_units, 0.01, 100, "1")
         number_in("features.levels.round_major_units", self.round_major_units, 0.01, 100, "2.5")
         number_in("features.levels.harmonic_tolerance", self.harmonic_tolerance, 0.001, 10, "0.1")
@@ -111,13 +116,15 @@ def round_numbers(spacing: Expr) -> tuple[Expr, Expr]:
     return below, above
 
 
-def nearest_zones(p: LevelsParams, volatility: VolatilityParams) -> tuple[Expr, Expr, Expr, Expr]:
-    """Zones of the turning points of both kinds at or below and above the close (prices), and their strengths."""
+def nearest_zones(p: LevelsParams, volatility: VolatilityParams, rank: int = 0) -> tuple[Expr, Expr, Expr, Expr]:
+    """Zones of the turning points of both kinds at or below and above the close (prices), and their strengths; rank: so
+    many nearer ones are passed over on each side.
+    """
     one, root = unit(p, volatility), sqrt(p.horizon_bars)
     swings = zones.swing_points(legs(one * p.swing_units), one)
     points = zones.both(zones.fractal_points(p.pivot_bars, p.pivot_volume_bars), swings)
     width, reach, decay, seed = p.zone_width * root, p.cap_units * root, volatility.ewma_decay, volatility.window_bars
-    return zones.zones(points, width, reach, p.zone_half_life_bars, p.zone_count, decay, seed)
+    return zones.zones(points, width, reach, p.zone_half_life_bars, p.zone_count, decay, seed, rank)
 
 
 def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr]:
@@ -128,7 +135,7 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
     zone_below, zone_above, below_strength, above_strength = nearest_zones(p, volatility)
     traded = profile(p.profile_bars, p.profile_bins, p.value_share, p.node_bins)._asdict()
     density = traded.pop("density")
-    day = sessions.session(p.session_start_hour)._asdict()
+    day = sessions.session(p.session_start_hour, p.session_zone)._asdict()
     harmonic, elliott = patterns.harmonic(inputs, p.harmonic_tolerance), patterns.elliott(inputs)
     cluster_here, cluster, cluster_share = fibonacci.cluster(
         inputs, p.cluster_tolerance / p.swing_units, p.cap_units / p.swing_units
@@ -152,7 +159,10 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
         at[f"angle_{name}"] = gann.angle(inputs, one * (p.angle_units / p.horizon_bars), steepness)
     at["square_below"], at["square_above"] = gann.square_of_nine(one * close * p.square_units)
     at["sar"] = parabolic_sar(p.sar_step, p.sar_most, 2)
+    farther = farther_zones(p, volatility)
+    at |= {name: level for name, (level, _) in farther.items()}
     out |= {f"{name}_distance": distance(level, p, one) for name, level in at.items()}
+    out |= {f"{name}_strength": (1.0 + strength).log() for name, (_, strength) in farther.items()}
     for ratio in fibonacci.RETRACEMENTS:
         level = fibonacci.retracement(live.origin, live.extreme, ratio)
         out[f"retracement_{round(1000 * ratio)}"] = distance(level, p, one)
@@ -184,6 +194,15 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
     return out
 
 
+def farther_zones(p: LevelsParams, volatility: VolatilityParams) -> dict[str, tuple[Expr, Expr]]:
+    """Centre (price) and strength of the second to `zones_told`th nearest zone on each side, by name."""
+    out: dict[str, tuple[Expr, Expr]] = {}
+    for rank in range(1, p.zones_told):
+        below, above, below_strength, above_strength = nearest_zones(p, volatility, rank)
+        out |= {f"zone_below_{rank + 1}": (below, below_strength), f"zone_above_{rank + 1}": (above, above_strength)}
+    return out
+
+
 def prices(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Level]:
     """The levels that the engine can compute as prices, by name; missing where there is none.
 
@@ -198,9 +217,12 @@ def prices(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Level]:
         "zone_below": Level("zones", known_where(below_strength, below), below_strength),
         "zone_above": Level("zones", known_where(above_strength, above), above_strength),
     }
+    for name, (level, strength) in farther_zones(p, volatility).items():
+        out[name] = Level("zones", known_where(strength, level), strength)
     traded = profile(p.profile_bars, p.profile_bins, p.value_share, p.node_bins)._asdict()
     out |= {name: Level("profile", level) for name, level in traded.items() if name != "density"}
-    out |= {name: Level("session", level) for name, level in sessions.session(p.session_start_hour)._asdict().items()}
+    day = sessions.session(p.session_start_hour, p.session_zone)._asdict()
+    out |= {name: Level("session", level) for name, level in day.items()}
     for bars in p.prior_bars:
         high, low, before = sessions.prior_range(bars)
         out |= {f"prior_high_{bars}": Level("range", high), f"prior_low_{bars}": Level("range", low)}

@@ -29,8 +29,7 @@ from features.liquidity import money, tick_sign
 from features.named_series import SeriesParams
 from features.swings import legs, turned, zigzag
 from features.timeframes import TimeframesParams
-from features.volatility import VolatilityParams, ewma_sigma, log_return
-from features.volatility_clock import seasons
+from features.volatility import VolatilityParams, clock_factors, ewma_sigma, log_return
 from features.volatility_models import Models
 from features.volatility_ranges import rogers_satchell_variance
 from inference import Graph, _native
@@ -86,6 +85,7 @@ ALWAYS = FeatureParams(
 EVERYTHING = replace(
     ALWAYS,
     volatility=VolatilityParams(day_slots=24, implied="vix"),
+    levels=LevelsParams(zones_told=2),
     flow=FlowParams(
         taker="taker_buy_volume",
         trades="trades",
@@ -133,7 +133,7 @@ def changed(value: Any) -> Iterator[Any]:
     elif isinstance(value, float):
         yield from (value * 1.01 + 0.001, value * 0.99)
     elif isinstance(value, str):
-        yield value + "_" if value else "x"
+        yield from (value + "_" if value else "x", "Asia/Tokyo")  # the second for what must be a zone
     elif isinstance(value, tuple):
         yield from (value[:i] + value[i + 1 :] for i in range(len(value)))
     elif isinstance(value, dict):
@@ -180,7 +180,6 @@ def _item(text: str, indent: str = "") -> list[str]:
 def labels(every: Outputs) -> dict[int, str]:
     """Names of parts that many formulas share, by the expression's id."""
     p = EVERYTHING
-    sigma = every["volatility"]["sigma"]
     one = unit(p.levels, p.volatility)
     inputs = legs(one * p.levels.swing_units)
     found: dict[str, Expr] = {
@@ -188,7 +187,7 @@ def labels(every: Outputs) -> dict[int, str]:
         "gjr_variance": _inner(every["volatility"]["gjr_log"], "gjr"),
         "egarch_variance": _inner(every["volatility"]["egarch_log"], "egarch"),
         "rogers_satchell_variance": rogers_satchell_variance(p.volatility.window_bars),
-        **seasons(log_return(), sigma, p.volatility.day_slots, p.volatility.week_slots, p.volatility.season_decay),
+        **clock_factors(p.volatility),
         "tops": pivot_high(p.levels.pivot_bars),
         "bottoms": pivot_low(p.levels.pivot_bars),
         "pivot_high": pivot_high(p.exhaustion.pivot_bars),

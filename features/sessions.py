@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from features.expression import Expr, bar
+from features.time_zones import local_time
 from features.timeframes import DAY_US, HOW
 
 HOUR_US = 3_600_000_000
@@ -29,8 +30,9 @@ def prior_range(bars: int) -> tuple[Expr, Expr, Expr]:
     return bar("high").rolling_max(bars).lag(1), bar("low").rolling_min(bars).lag(1), bar("close").lag(1)
 
 
-def session(start_hour: float) -> Session:
-    """Open, high and low so far of the day that begins at start_hour (UTC); high, low and close of the last day before.
+def session(start_hour: float, zone: str = "UTC") -> Session:
+    """Open, high and low so far of the day that begins at start_hour (by the zone's clock); high, low and close of the
+    last day before.
 
     A day without bars is passed over. On daily bars a session is one bar. In the data's first session, the present one
     stands in for the one before. No warm-up.
@@ -38,7 +40,7 @@ def session(start_hour: float) -> Session:
     span = {"interval_us": DAY_US, "offset_us": round(start_hour * HOUR_US)}
 
     def column(name: str, output: int) -> Expr:
-        return Expr("session", (bar(name), bar("time")), {**span, "how": HOW[name], "output": output})
+        return Expr("session", (bar(name), local_time(zone, before=True)), {**span, "how": HOW[name], "output": output})
 
     return Session(
         column("open", 0),

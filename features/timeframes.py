@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.exhaustion import rsi
-from features.expression import Expr, bar, maximum, minimum, ratio
+from features.expression import Expr, bar, maximum, minimum, plain, ratio
 from features.fractals import cycle, fractal_dimension, hurst
 from features.volatility import log_return
 from inference.checks import number_in, whole_in
@@ -42,7 +42,7 @@ def on_timeframe(expr: Expr, interval_us: int, offset_us: int = 0) -> Expr:
             elif each.op == "constant":
                 moved[id(each)] = each
             else:
-                parameters = {key: dict(v) if isinstance(v, tuple) else v for key, v in each.parameters}
+                parameters = {key: plain(v) for key, v in each.parameters}
                 moved[id(each)] = Expr(each.op, tuple(move(i) for i in each.inputs), parameters, each.name)
         return moved[id(each)]
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features import volatility_models
 from features.expression import Expr, as_of, bar, maximum, minimum, ratio
 from features.scaling import held
+from features.time_zones import check_zone
 from features.volatility_clock import gap_variances, seasons
 from features.volatility_fits import Constants
 from features.volatility_models import (
@@ -90,6 +91,7 @@ class VolatilityParams:
     day_slots: int = 0
     week_slots: int = 7
     season_decay: float = 0.99
+    zone: str = "UTC"
     horizon_bars: int = 10
     models: tuple[str, ...] = OPTIONAL
     regimes: int = 2
@@ -110,6 +112,7 @@ class VolatilityParams:
             if getattr(self, name) != 0:
                 whole_in(f"features.volatility.{name}", getattr(self, name), 2, 10_000, "0 for none, 24 and 7")
         number_in("features.volatility.season_decay", self.season_decay, 0.0, 0.9999, "0.99 for a week's slots")
+        check_zone("features.volatility.zone", self.zone)
         whole_in("features.volatility.horizon_bars", self.horizon_bars, 1, 10_000, "the label's horizon")
         whole_in("features.volatility.regimes", self.regimes, 2, 3, "2")
         whole_in("features.volatility.regime_fit_bars", self.regime_fit_bars, 100, 1_000_000, "10000")
@@ -211,10 +214,14 @@ def expressions(p: VolatilityParams, constants: Models) -> dict[str, Expr]:
     return out | measured(p) | clock(p) | forecast(p, garch, constants)
 
 
+def clock_factors(p: VolatilityParams) -> dict[str, Expr]:
+    """The seasons' factors, by name (see volatility_clock.seasons)."""
+    return seasons(log_return(), ewma_sigma(p), p.day_slots, p.week_slots, p.season_decay, p.zone)
+
+
 def clock(p: VolatilityParams) -> dict[str, Expr]:
     """Outputs of the clock: ln of each season's factor for the bar to come, and of each gap's deviation over sigma."""
-    sigma = ewma_sigma(p)
-    factors = seasons(log_return(), sigma, p.day_slots, p.week_slots, p.season_decay)
+    sigma, factors = ewma_sigma(p), clock_factors(p)
     out = {f"{name}_log": factor.log() for name, factor in factors.items()}
     expected = sigma
     for factor in factors.values():

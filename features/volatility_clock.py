@@ -11,7 +11,7 @@ GAP_EVENTS = 5  # gaps of a kind before they speak for themselves
 GAP_KINDS = ("session", "overnight", "weekend")
 
 
-def season(ret: Expr, sigma: Expr, period_us: int, slots: int, decay: float) -> Expr:
+def season(ret: Expr, sigma: Expr, period_us: int, slots: int, decay: float, zone: str = "UTC") -> Expr:
     """How much larger than usual the next bar's volatility tends to be by the clock, 0.1 to 10: a pure number.
 
     seasonal_factor of min(|r| / previous sigma, 5): the mean of standardised absolute returns in the slot that begins
@@ -20,16 +20,18 @@ def season(ret: Expr, sigma: Expr, period_us: int, slots: int, decay: float) -> 
     """
     before = sigma.lag(1)
     shock = where(before > SIGMA_FLOOR, minimum(ret.abs() / before, MAX_SHOCK), 1.0)
-    return minimum(maximum(seasonal_factor(shock, period_us, slots, decay), 0.1), 10.0)
+    return minimum(maximum(seasonal_factor(shock, period_us, slots, decay, zone), 0.1), 10.0)
 
 
-def seasons(ret: Expr, sigma: Expr, day_slots: int, week_slots: int, decay: float) -> dict[str, Expr]:
-    """The factors by time of day and day of week, each where its number of slots is not 0."""
+def seasons(
+    ret: Expr, sigma: Expr, day_slots: int, week_slots: int, decay: float, zone: str = "UTC"
+) -> dict[str, Expr]:
+    """The factors by time of day and day of week of the zone's clock, each where its number of slots is not 0."""
     out = {}
     if day_slots:
-        out["day_season"] = season(ret, sigma, DAY_US, day_slots, decay)
+        out["day_season"] = season(ret, sigma, DAY_US, day_slots, decay, zone)
     if week_slots:
-        out["week_season"] = season(ret, sigma, WEEK_US, week_slots, decay)
+        out["week_season"] = season(ret, sigma, WEEK_US, week_slots, decay, zone)
     return out
 
 

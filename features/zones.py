@@ -50,9 +50,17 @@ def both(a: Points, b: Points) -> Points:
 
 
 def zones(
-    points: Points, width: float, reach: float, half_life_bars: float, count: int, decay: float, seed: int
+    points: Points,
+    width: float,
+    reach: float,
+    half_life_bars: float,
+    count: int,
+    decay: float,
+    seed: int,
+    rank: int = 0,
 ) -> tuple[Expr, Expr, Expr, Expr]:
-    """Nearest zone of points at or below and above the close (prices), and the strength of each (>= 0).
+    """Nearest zone of points at or below and above the close (prices), and the strength of each (>= 0); rank 1 to 3:
+    the second to fourth nearest.
 
     A point joins the zone with the nearest centre if that is within `width` sigmas, else founds one; centre: mean by
     weight; strength: sum of weights, halved every half_life_bars. The weakest of `count` gives way to a new one. Where
@@ -69,6 +77,6 @@ def zones(
         "memory": count,
     }
     below, above, below_strength, above_strength = (
-        Expr("zones", (*points, _CLOSE), {**parameters, "output": output}) for output in range(4)
+        Expr("zones", (*points, _CLOSE), {**parameters, "output": 4 * rank + output}) for output in range(4)
     )
     return below.exp(), above.exp(), below_strength, above_strength

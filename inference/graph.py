@@ -37,7 +37,8 @@ def _parameters(node: Mapping[str, Any], names: list[str]) -> dict[str, list[flo
     for symbol, row in rows.items():
         for name in names:
             value: Any = values[name]
-            row.append(float(value[symbol if symbol in value else "*"] if isinstance(value, dict) else value))
+            number = value[symbol if symbol in value else "*"] if isinstance(value, dict) else value
+            row.extend(map(float, number if isinstance(number, list) else [number]))
     return rows
 
 

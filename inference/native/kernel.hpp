@@ -30,11 +30,12 @@ namespace ratchet {
 
 inline constexpr double NaN = std::numeric_limits<double>::quiet_NaN();
 
-/// A parameter of a kernel: its admissible range, and whether it must be whole.
+/// A parameter of a kernel: its admissible range, whether it must be whole, and whether it is a table, of one number or
+/// more: the last parameter may be.
 struct Parameter {
     std::string name;
     double low, high;
-    bool whole;
+    bool whole, table = false;
 };
 
 using Settings = std::vector<std::vector<double>>;  // one row of parameters each

@@ -28,12 +28,13 @@ inline const KernelInfo& find_kernel(const std::string& name) {
 
 /// Throws unless every parameter of the kernel is in its range.
 inline void check_parameters(const KernelInfo& kernel, const std::vector<double>& values) {
-    if (values.size() != kernel.parameters.size())
+    const bool table = !kernel.parameters.empty() && kernel.parameters.back().table;
+    if (table ? values.size() < kernel.parameters.size() : values.size() != kernel.parameters.size())
         throw std::invalid_argument(message(kernel.name,
                                             "takes " + std::to_string(kernel.parameters.size()) + " parameters",
                                             std::to_string(values.size()), "give each of them once"));
     for (std::size_t i = 0; i < values.size(); ++i) {
-        const Parameter& p = kernel.parameters[i];
+        const Parameter& p = kernel.parameters[std::min(i, kernel.parameters.size() - 1)];
         bool ok = values[i] >= p.low && values[i] <= p.high && (!p.whole || values[i] == std::floor(values[i]));
         if (!ok)
             throw std::invalid_argument(message(kernel.name + "." + p.name,

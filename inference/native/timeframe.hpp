@@ -26,18 +26,17 @@ inline double merged(int how, double value, double x) {
 /// The spans (k interval + offset, (k + 1) interval + offset] of time. A bar is of the span in which it closes.
 struct Spans {
     double interval, offset;
-    double begin = NONE, end = NONE;  // of the present span; before the first bar there is none
+    double end = NONE;  // of the present span; before the first bar there is none
 
     /// Whether this close is in another span than the one before it, which then is the present one.
     bool enter(double time) {
-        if (time <= end && time > begin) return false;
+        if (time <= end) return false;  // a clock that is put back stays in the span
         end = std::ceil((time - offset) / interval) * interval + offset;
-        begin = end - interval;
         return true;
     }
     template <class A>
     void state(A& archive) {
-        archive(begin), archive(end);
+        archive(end);
     }
     static constexpr double NONE = -1e300;
 };

@@ -16,11 +16,12 @@ struct Zones {
     static constexpr const char* FORMULA =
         "zones of points (input 1) of some weight (input 2; 0: no point on this bar) around the price (input 3). "
         "strength = sum of weights decayed per bar, centre = mean by those weights. output 0, 1: centre of the nearest "
-        "zone at or below, above the price, or `reach` units away where there is none nearer; 2, 3: their strengths";
+        "zone at or below, above the price, or `reach` units away where there is none nearer; 2, 3: their strengths; "
+        "4 to 7: likewise of the second nearest, and so on to the fourth";
     static constexpr int ARITY = 3;
     static std::vector<Parameter> parameters() {
         return {{"width", 0, 1e4, false}, {"reach", 0, 1e6, false}, {"decay", 0.5, 1, false}, {"alpha", 1e-9, 1, false},
-                {"seed", 1, 1e6, true},   {"memory", 1, 256, true}, {"output", 0, 3, true}};
+                {"seed", 1, 1e6, true},   {"memory", 1, 256, true}, {"output", 0, 15, true}};
     }
     static Settings examples() {
         return {{1.0, 30.0, 0.99, 0.06, 8, 12, 0}, {1.0, 30.0, 0.99, 0.06, 8, 12, 1}, {0.2, 5.0, 0.9, 0.5, 1, 1, 2},
@@ -52,7 +53,7 @@ struct Zones {
         find(price, reach * sigma);
         return true;
     }
-    double read(const Output& output) const { return nearest[output.index]; }
+    double read(const Output& output) const { return output.index < 4 ? nearest[output.index] : farther(output.index); }
     template <class A>
     void state(A& archive) {
         archive(variance), archive(previous), archive(started);
@@ -88,6 +89,7 @@ struct Zones {
     void find(double price, double limit) {
         const std::array<std::size_t, 2> at = around(centre.data(), centre.size(), price, limit);
         const bool below = at[0] < centre.size(), above = at[1] < centre.size();
+        at_price = price, at_limit = limit;
         nearest = {below ? centre[at[0]] : price - limit, above ? centre[at[1]] : price + limit,
                    below ? strength[at[0]] / scale : 0.0, above ? strength[at[1]] / scale : 0.0};
     }
@@ -112,6 +114,24 @@ struct Zones {
         const double at = folded((place < none) & (gap == folded(found, Smaller())) ? place : all(-1.0), Larger());
         return static_cast<std::size_t>(at < 0.0 ? none[0] : at);
     }
+    /// An output of one that is not the nearest: away from the price zone by zone, of equals the last first.
+    double farther(std::size_t output) const {
+        const bool above = output % 2;
+        double gap = -1.0;
+        std::size_t place = count;
+        for (std::size_t rank = 0; rank <= output / 4; ++rank) {
+            double next = NONE;
+            std::size_t at = count;
+            for (std::size_t i = 0; i < count; ++i) {
+                const double way = above ? centre[i] - at_price : at_price - centre[i];
+                const bool there = (above ? way > 0.0 : way >= 0.0) && way <= at_limit;
+                if (there && (way > gap || (way == gap && i < place)) && way <= next) next = way, at = i;
+            }
+            if (at == count) return output % 4 >= 2 ? 0.0 : at_price + (above ? at_limit : -at_limit);
+            gap = next, place = at;
+        }
+        return output % 4 >= 2 ? strength[place] / scale : centre[place];
+    }
     double width, reach, growth;
     std::size_t memory;
     ExponentialMean variance;
@@ -121,6 +141,7 @@ struct Zones {
     double scale = 1.0;
     std::size_t count = 0;
     std::array<double, 4> nearest{};  // what is read after each update
+    double at_price = 0.0, at_limit = 0.0;
 };
 
 inline std::vector<KernelInfo> zones_kernels() { return {entry<Zones>()}; }

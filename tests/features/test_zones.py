@@ -48,7 +48,7 @@ def test_a_pivot_without_volume_weighs_as_a_turn_of_usual_volume() -> None:
 
 
 def naive_zones(point, weight, price, p):
-    """Zones as dictionaries whose strengths decay on every bar; the four outputs per bar."""
+    """Zones as dictionaries whose strengths decay on every bar; the four outputs per bar, of each rank."""
     n, zones, out, changes, variance = len(price), [], [], [], None
     for t in range(n):
         for zone in zones:
@@ -60,7 +60,7 @@ def naive_zones(point, weight, price, p):
             elif len(changes) > p["seed"]:
                 variance = (1 - p["alpha"]) * variance + p["alpha"] * changes[-1]
         if variance is None:
-            out.append([np.nan] * 4)
+            out.append([np.nan] * 16)
             continue
         sigma = np.sqrt(variance)
         if weight[t] > 0:
@@ -76,9 +76,14 @@ def naive_zones(point, weight, price, p):
         reach = p["reach"] * sigma
         below = [z for z in zones if 0 <= price[t] - z["centre"] <= reach]
         above = [z for z in zones if 0 < z["centre"] - price[t] <= reach]
-        low = max(below, key=lambda z: z["centre"], default={"centre": price[t] - reach, "strength": 0.0})
-        high = min(above, key=lambda z: z["centre"], default={"centre": price[t] + reach, "strength": 0.0})
-        out.append([low["centre"], high["centre"], low["strength"], high["strength"]])
+        below.sort(key=lambda z: -z["centre"])
+        above.sort(key=lambda z: z["centre"])
+        row = []
+        for rank in range(4):
+            low = below[rank] if rank < len(below) else {"centre": price[t] - reach, "strength": 0.0}
+            high = above[rank] if rank < len(above) else {"centre": price[t] + reach, "strength": 0.0}
+            row += [low["centre"], high["centre"], low["strength"], high["strength"]]
+        out.append(row)
     return np.array(out)
 
 
@@ -86,14 +91,15 @@ def naive_zones(point, weight, price, p):
 def test_zones_equal_the_loop(market, width, reach, decay, memory) -> None:
     p = {"width": width, "reach": reach, "decay": decay, "alpha": 0.06, "seed": 20, "memory": memory}
     point, weight = fractal_points(3, 20)
-    nodes = {str(o): Expr("zones", (point, weight, bar("close").log()), {**p, "output": o}) for o in range(4)}
+    nodes = {str(o): Expr("zones", (point, weight, bar("close").log()), {**p, "output": o}) for o in range(16)}
     out = compute({**nodes, "point": point, "weight": weight}, market)
     start = int(np.argmax(np.isfinite(out["point"] + out["weight"])))
     price = np.log(market[0]["close"])[start:]
     expected = naive_zones(out["point"][start:], out["weight"][start:], price, p)
     assert (expected[20:, 2] == 0.0).any()
     assert (expected[20:, 2] > 3.0).any(), "else no zone is touched twice"
-    for output in range(4):
+    assert (expected[20:, 6] > 0.0).any(), "else there is never a second one"
+    for output in range(16):
         assert np.array_equal(np.isnan(out[str(output)][start:]), np.isnan(expected[:, output]))
         np.testing.assert_allclose(out[str(output)][start:], expected[:, output], rtol=1e-9, atol=1e-12)
 

@@ -52,24 +52,32 @@ INPUTS: dict[str, tuple[Expr, ...]] = {
     "round_number": (_close, 0.001 * _close + _high - _low),
     "square_of_nine": (_close, 0.001 * _close + _high - _low),
     **dict.fromkeys(("zigzag", "harmonic", "elliott", "fibonacci_cluster", "fibonacci_time"), _legs),
-    **dict.fromkeys(("resample", "session", "seasonal_factor"), (_close, bar("time"))),
+    **dict.fromkeys(("resample", "session"), (_close, bar("time"))),
+    "seasonal_factor": (_close, bar("time"), bar("time")),
+    "local_time": (bar("time"),),
     **dict.fromkeys(("garch", "gjr", "egarch", "turbulent_probability", "regime_probability"), (_return,)),
 }
 PARTLY_MISSING = ("log", "sqrt", "divide", "latest")  # on whole inputs too, as the inputs fall
 STAND_INS = ("latest", "or_else", "resample")  # not guarded by the gate: answering where an input is missing is theirs
 
 
-def options_of(kernel: _native.KernelInfo) -> list[dict[str, float]]:
+Value = float | tuple[float, ...]
+
+
+def options_of(kernel: _native.KernelInfo) -> list[dict[str, Value]]:
     """The kernel's examples with the names of its parameters, and the first of them for each of its outputs."""
     names = [parameter.name for parameter in kernel.parameters]
-    rows = [list(row) for row in kernel.examples]
+    rows: list[list[Value]] = [list(row) for row in kernel.examples]
+    if names and kernel.parameters[-1].table:
+        rows = [[*row[: len(names) - 1], tuple(row[len(names) - 1 :])] for row in kernel.examples]
     if names and names[-1] == "output":
         rows += [[*rows[0][:-1], float(i)] for i in range(int(kernel.parameters[-1].high) + 1)]
     return [dict(zip(names, row, strict=True)) for row in dict.fromkeys(map(tuple, rows))]
 
 
-def label(name: str, options: dict[str, float]) -> str:
-    return f"{name}({', '.join(f'{v:g}' for v in options.values())})"
+def label(name: str, options: dict[str, Value]) -> str:
+    values = [v for value in options.values() for v in (value if isinstance(value, tuple) else [value])]
+    return f"{name}({', '.join(f'{v:g}' for v in values)})"
 
 
 KERNELS = {kernel.name: kernel for kernel in _native.kernels()}
@@ -82,7 +90,7 @@ def inputs_of(name: str, masked: bool) -> tuple[Expr, ...]:
     return tuple(x.beside(as_of(f"h{i}", MOMENT)) for i, x in enumerate(inputs)) if masked else inputs
 
 
-def case(name: str, options: dict[str, float], masked: bool) -> Expr:
+def case(name: str, options: dict[str, Value], masked: bool) -> Expr:
     return Expr(name, inputs_of(name, masked), options)
 
 
@@ -203,7 +211,7 @@ CHECKS = settings(max_examples=20, deadline=None)
 def test_every_kernel_has_examples_and_every_parameter_and_output_varies() -> None:
     for kernel in KERNELS.values():
         assert kernel.examples, kernel.name
-        for values in zip(*kernel.examples, strict=True):
+        for values in zip(*(options.values() for options in options_of(kernel)), strict=True):
             assert len(set(values)) > 1, f"{kernel.name}: each parameter needs two settings"
         for i, parameter in enumerate(kernel.parameters):
             if parameter.name in ("output", "how"):
@@ -468,7 +476,7 @@ def test_impossible_parameters_are_refused_by_name(kernel) -> None:
 def native(data: dict[str, Any], kernel: _native.KernelInfo) -> tuple[Any, ...]:
     """The arguments of the compiled graph, without the checks of Python."""
     *inputs, last = data["nodes"]
-    row = {"*": [float(last["p"][parameter.name]) for parameter in kernel.parameters]}
+    row = {"*": np.hstack([last["p"][parameter.name] for parameter in kernel.parameters]).tolist()}
     nodes = [("input", each["name"], [], {}) for each in inputs] + [(kernel.name, "", last["in"], row)]
     return nodes, ["out"], [kernel.arity], MINUTE, "hash"
 

@@ -72,7 +72,8 @@ void bind_graph(nb::module_& m) {
         .def_ro("name", &Parameter::name)
         .def_ro("low", &Parameter::low)
         .def_ro("high", &Parameter::high)
-        .def_ro("whole", &Parameter::whole);
+        .def_ro("whole", &Parameter::whole)
+        .def_ro("table", &Parameter::table);
     nb::class_<KernelInfo>(m, "KernelInfo")
         .def_ro("name", &KernelInfo::name)
         .def_ro("formula", &KernelInfo::formula)
