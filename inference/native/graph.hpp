@@ -115,7 +115,12 @@ class Graph {
     /// changes, for an impossible bar.
     double update(std::int64_t ts, const Bar& bar) {
         check_bar(ts, bar, last_ts_);
-        run({&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume}, 1, latest_.data(), latest_.size(), 1);
+        last_ts_ = ts;
+        use(1);
+        const BarColumns columns{&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume};
+        for (auto& work : works_) run_work(work, columns, 0, 1);
+        for (std::size_t o = 0; o < outputs_.size(); ++o)
+            latest_[o] = *columns_[static_cast<std::size_t>(outputs_[o])].values;
         return latest_.empty() ? NaN : latest_[0];
     }
     const std::vector<double>& latest() const { return latest_; }

@@ -22,8 +22,9 @@ struct BarColumns {
     const double *open, *high, *low, *close, *volume;
 
     const double* column(int index) const {
-        const double* all[] = {open, high, low, close, volume};
-        return all[index];
+        constexpr const double* BarColumns::* ALL[] = {&BarColumns::open, &BarColumns::high, &BarColumns::low,
+                                                       &BarColumns::close, &BarColumns::volume};
+        return this->*ALL[index];
     }
     BarColumns from(std::size_t i) const { return {ts + i, open + i, high + i, low + i, close + i, volume + i}; }
     Bar bar(std::size_t i) const { return {open[i], high[i], low[i], close[i], volume[i]}; }
@@ -65,9 +66,8 @@ inline bool is_possible(const Bar& b) {  // high and low bound the others, and N
            (b.high >= b.close) & (b.volume >= 0.0) & (b.volume <= MAX_NUMBER);
 }
 
-/// Throws unless the bar is one that a market can print, after the bar at `last_ts`.
-inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
-    if (ts > last_ts && is_possible(bar)) return;
+/// Throws, saying what is wrong with a bar that may not come after the one at `last_ts`.
+[[gnu::noinline]] inline void refuse_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
     auto fail = [](const char* name, const char* rule, double was, const char* remedy) {
         throw BarError(message(std::string("bar.") + name, rule, text(was), remedy));
     };
@@ -84,6 +84,11 @@ inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
         fail("high", "must not be below open or close", bar.high, "drop or mend the bar");
     if (bar.low > std::min(bar.open, bar.close))
         fail("low", "must not be above open or close", bar.low, "drop or mend the bar");
+}
+
+/// Throws unless the bar is one that a market can print, after the bar at `last_ts` (INT64_MIN: none).
+inline void check_bar(std::int64_t ts, const Bar& bar, std::int64_t last_ts) {
+    if (!(ts > last_ts && is_possible(bar))) refuse_bar(ts, bar, last_ts);
 }
 
 /// Whether all n bars pass `check_bar`: the same rules without branches, so that history is checked at memory speed.
