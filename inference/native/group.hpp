@@ -9,22 +9,22 @@ class Group {
   public:
     /// Nodes of one kernel; `constants`: which inputs are constants, a bit each.
     void begin_batch(const Pointwise& kernel, std::size_t constants) {
-        batches_.push_back({kernel.runs[constants], kernel.one, steps_.size(), 0});
+        batches_.push_back({kernel.runs[constants], kernel.one, nodes_.size(), 0});
     }
     void add(const Pointwise& kernel, const std::vector<const Column*>& in, Column* out) {
-        Step step{kernel.kernel.get(), {}, out};
-        std::copy(in.begin(), in.end(), step.in.begin());
-        steps_.push_back(step);
+        PointwiseNode node{kernel.kernel.get(), {}, out};
+        std::copy(in.begin(), in.end(), node.in.begin());
+        nodes_.push_back(node);
         kernels_.push_back(kernel.kernel);
         ++batches_.back().count;
     }
     /// Runs n bars.
     void run(std::size_t n) const {
-        for (const Batch& batch : batches_) batch.run(steps_.data() + batch.first, batch.count, n);
+        for (const Batch& batch : batches_) batch.run(nodes_.data() + batch.first, batch.count, n);
     }
     /// Runs one bar.
     void run_one() const {
-        for (const Batch& batch : batches_) batch.one(steps_.data() + batch.first, batch.count);
+        for (const Batch& batch : batches_) batch.one(nodes_.data() + batch.first, batch.count);
     }
 
   private:
@@ -34,7 +34,7 @@ class Group {
         std::size_t first, count;
     };
     std::vector<Batch> batches_;
-    std::vector<Step> steps_;
+    std::vector<PointwiseNode> nodes_;
     std::vector<std::shared_ptr<const void>> kernels_;
 };
 

@@ -60,7 +60,7 @@ class Node {
 inline constexpr std::size_t MAX_ARITY = 3;
 
 /// One node of a kernel without state: the columns that it reads and writes.
-struct Step {
+struct PointwiseNode {
     const void* kernel;
     std::array<const Column*, MAX_ARITY> in;
     Column* out;
@@ -69,8 +69,8 @@ struct Step {
 /// A kernel without state: its ways through a batch of nodes, for n bars by which inputs are constants (a bit each),
 /// and for a single bar.
 struct Pointwise {
-    using Run = void (*)(const Step* steps, std::size_t count, std::size_t n);
-    using RunOne = void (*)(const Step* steps, std::size_t count);
+    using Run = void (*)(const PointwiseNode* nodes, std::size_t count, std::size_t n);
+    using RunOne = void (*)(const PointwiseNode* nodes, std::size_t count);
 
     std::shared_ptr<const void> kernel;
     const Run* runs;

@@ -29,27 +29,27 @@ class PointwiseRuns {
         static const Pointwise::Run runs[] = {run<Constants>...};
         return {std::make_shared<const Kernel>(parameters), runs, one};
     }
-    static void one(const Step* steps, std::size_t count) {
-        for (const Step* step = steps; step < steps + count; ++step) {
+    static void one(const PointwiseNode* nodes, std::size_t count) {
+        for (const PointwiseNode* node = nodes; node < nodes + count; ++node) {
             In in;
-            for (std::size_t a = 0; a < Kernel::ARITY; ++a) in[a] = step->in[a]->values;
-            const double now = finite_or_nan(value<0, false>(*static_cast<const Kernel*>(step->kernel), in, 0, ALL));
-            *step->out->buffer = now;
-            step->out->clean = finite(now);
+            for (std::size_t a = 0; a < Kernel::ARITY; ++a) in[a] = node->in[a]->values;
+            const double now = finite_or_nan(value<0, false>(*static_cast<const Kernel*>(node->kernel), in, 0, ALL));
+            *node->out->buffer = now;
+            node->out->clean = finite(now);
         }
     }
     template <std::size_t Constants>
-    RATCHET_CLONES static void run(const Step* steps, std::size_t count, std::size_t n) {
-        for (const Step* step = steps; step < steps + count; ++step) {
-            const Kernel kernel = *static_cast<const Kernel*>(step->kernel);
+    RATCHET_CLONES static void run(const PointwiseNode* nodes, std::size_t count, std::size_t n) {
+        for (const PointwiseNode* node = nodes; node < nodes + count; ++node) {
+            const Kernel kernel = *static_cast<const Kernel*>(node->kernel);
             In in;
             bool clean = true;
             for (std::size_t a = 0; a < Kernel::ARITY; ++a) {
-                in[a] = step->in[a]->values;
-                clean &= step->in[a]->clean;
+                in[a] = node->in[a]->values;
+                clean &= node->in[a]->clean;
             }
-            double* out = step->out->buffer;
-            step->out->clean =
+            double* out = node->out->buffer;
+            node->out->clean =
                 clean ? fill<Constants, true>(kernel, in, out, n) : fill<Constants, false>(kernel, in, out, n);
         }
     }
