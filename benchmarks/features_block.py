@@ -29,6 +29,7 @@ from pipelines.params import section
 from pipelines.sources.tables import BARS
 
 N = 500_000
+BLOCK = 512  # bars whose features stay near the processor
 Series = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -55,7 +56,7 @@ def joined(graph: dict[str, Any], bars: Bars) -> Series:
 def run_all(graph: dict[str, Any], bars: Bars, series: Series) -> None:
     engine = Graph(graph, bars.symbol)
     engine.push(series)
-    for _ in engine.stream(bars.native(), 8_192):
+    for _ in engine.stream(bars.native(), BLOCK):
         pass
 
 

@@ -150,11 +150,14 @@ class Graph:
         bars: checked once (`inference.replay.Bars.native`). The arrays are written over by the next block.
         """
         memory = np.empty(len(self.names) * block)
+        out, named = memory[:0], dict[str, NDArray[np.float64]]()
         for first in range(0, len(bars), block):
             n = min(block, len(bars) - first)
-            out = memory[: len(self.names) * n].reshape(-1, n)
+            if first == 0 or n < block:
+                out = memory[: len(self.names) * n].reshape(-1, n)
+                named = dict(zip(self.names, out, strict=True))
             self._graph.run(bars, first, out)
-            yield first, dict(zip(self.names, out, strict=True))
+            yield first, named
 
     def reset(self) -> None:
         """Back to the state before the first bar; queued values of series are forgotten too."""

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "exponential.hpp"
-#include "kernel.hpp"
 #include "logarithm.hpp"
+#include "pointwise.hpp"
 
 namespace ratchet {
 
@@ -18,8 +18,6 @@ namespace ratchet {
         static int warm_up(const std::vector<double>&) { return 0; } \
         explicit Type(const std::vector<double>&) {}                 \
         __VA_ARGS__                                                  \
-        template <class A>                                           \
-        void state(A&) {}                                            \
     };
 
 RATCHET_STATELESS(Add, "add", "a + b", 2, double update(double a, double b) const { return a + b; })
@@ -73,16 +71,26 @@ struct Ratio {
     static int warm_up(const std::vector<double>&) { return 0; }
     explicit Ratio(const std::vector<double>& p) : otherwise(p[0]) {}
     double update(double a, double b) const { return b != 0.0 ? a / b : otherwise; }
-    template <class A>
-    void state(A&) {}
     double otherwise;
 };
 
 inline std::vector<KernelInfo> arithmetic_kernels() {
-    return {entry<Constant>(),    entry<Add>(),        entry<Subtract>(), entry<Multiply>(),
-            entry<Divide>(),      entry<Minimum>(),    entry<Maximum>(),  entry<Less>(),
-            entry<LessEqual>(),   entry<Negate>(),     entry<Absolute>(), entry<Logarithm>(),
-            entry<Exponential>(), entry<SquareRoot>(), entry<Where>(),    entry<Ratio>()};
+    return {entry<Constant>(),
+            pointwise_entry<Add>(),
+            pointwise_entry<Subtract>(),
+            pointwise_entry<Multiply>(),
+            pointwise_entry<Divide>(),
+            pointwise_entry<Minimum>(),
+            pointwise_entry<Maximum>(),
+            pointwise_entry<Less>(),
+            pointwise_entry<LessEqual>(),
+            pointwise_entry<Negate>(),
+            pointwise_entry<Absolute>(),
+            pointwise_entry<Logarithm>(),
+            pointwise_entry<Exponential>(),
+            pointwise_entry<SquareRoot>(),
+            pointwise_entry<Where>(),
+            pointwise_entry<Ratio>()};
 }
 
 }  // namespace ratchet

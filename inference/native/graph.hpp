@@ -1,73 +1,24 @@
-// A feature graph: nodes in topological order, run over blocks of bars or bar by bar with the same kernels.
+// A feature graph: run over blocks of bars or bar by bar with the same kernels.
 #pragma once
 #include <array>
 #include <map>
 #include <tuple>
 
+#include "graph_spec.hpp"
+#include "group.hpp"
+#include "layout.hpp"
 #include "market.hpp"
-#include "registry.hpp"
 
 namespace ratchet {
-
-/// One node as plain data. `op` is a kernel, "input" (a column of the bar) or "as_of" (a named series).
-struct NodeSpec {
-    std::string op, name;
-    std::vector<int> inputs;
-    std::map<std::string, std::vector<double>> parameters;  // by symbol; "*" for all others
-};
-
-struct GraphSpec {
-    std::vector<NodeSpec> nodes;
-    std::vector<std::string> output_names;
-    std::vector<int> outputs;  // node of each output
-    std::int64_t bar_interval_us = 0;
-    std::string hash;
-
-    std::vector<std::string> series_names() const {
-        std::vector<std::string> names;
-        for (const auto& node : nodes)
-            if (node.op == "as_of" && std::find(names.begin(), names.end(), node.name) == names.end())
-                names.push_back(node.name);
-        return names;
-    }
-    /// Bars before each output can be finite, on complete input: the longest chain of warm-ups. Behind `resample` a bar
-    /// is one of the higher timeframe, and its last one may come a bar late: there the count is the most that it can
-    /// take.
-    std::vector<int> warm_ups() const {
-        std::vector<double> bars(nodes.size(), 0.0), span(nodes.size(), 1.0);  // span: base bars to one update
-        for (std::size_t i = 0; i < nodes.size(); ++i) {
-            double before = 0.0;
-            for (int input : nodes[i].inputs) {
-                before = std::max(before, bars[static_cast<std::size_t>(input)]);
-                span[i] = std::max(span[i], span[static_cast<std::size_t>(input)]);
-            }
-            double own = 0.0;
-            if (nodes[i].op == "resample") {
-                span[i] = std::ceil(nodes[i].parameters.at("*")[0] / static_cast<double>(bar_interval_us));
-                own = 2.0 * span[i];  // of the first span only a part may have been seen
-            } else if (nodes[i].op == "latest") {
-                span[i] = 1.0;
-            } else if (nodes[i].op != "input" && nodes[i].op != "as_of") {
-                own = span[i] * find_kernel(nodes[i].op).warm_up(nodes[i].parameters.at("*"));
-            }
-            bars[i] = before + own;
-        }
-        std::vector<int> result;
-        for (int node : outputs) result.push_back(static_cast<int>(bars[static_cast<std::size_t>(node)]));
-        return result;
-    }
-};
 
 class Graph {
   public:
     static constexpr std::size_t BLOCK = 256;
 
     Graph(const GraphSpec& spec, const std::string& symbol)
-        : interval_(spec.bar_interval_us), hash_(spec.hash), outputs_(spec.outputs), latest_(spec.outputs.size(), NaN) {
+        : interval_(spec.bar_interval_us), hash_(spec.hash), latest_(spec.outputs.size(), NaN) {
         for (const auto& name : spec.series_names()) series_.push_back({name, {}});
-        columns_.resize(spec.nodes.size());
-        for (std::size_t i = 0; i < spec.nodes.size(); ++i) add(spec.nodes[i], i, symbol);
-        place();
+        build(spec, symbol);
     }
     Graph(const Graph&) = delete;
     Graph& operator=(const Graph&) = delete;
@@ -98,9 +49,9 @@ class Graph {
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
             if (n > 1 && bar_stride == 1) write_ends(out + at, output_stride);
-            for (auto& work : works_) run_work(work, bars, at, size);
+            run_stages(bars, at, size, n == 1);
             for (std::size_t o = 0; o < outputs_.size(); ++o) {
-                const double* from = columns_[static_cast<std::size_t>(outputs_[o])].values;
+                const double* from = outputs_[o]->values;
                 double* to = out + at * bar_stride + o * output_stride;
                 if (from == to) continue;
                 if (bar_stride == 1)
@@ -117,10 +68,8 @@ class Graph {
         check_bar(ts, bar, last_ts_);
         last_ts_ = ts;
         use(1);
-        const BarColumns columns{&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume};
-        for (auto& work : works_) run_work(work, columns, 0, 1);
-        for (std::size_t o = 0; o < outputs_.size(); ++o)
-            latest_[o] = *columns_[static_cast<std::size_t>(outputs_[o])].values;
+        run_stages({&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume}, 0, 1, true);
+        for (std::size_t o = 0; o < outputs_.size(); ++o) latest_[o] = *outputs_[o]->values;
         return latest_.empty() ? NaN : latest_[0];
     }
     const std::vector<double>& latest() const { return latest_; }
@@ -128,8 +77,7 @@ class Graph {
     void state(Writer& archive) {
         archive(hash_), archive(last_ts_);
         for (auto& series : series_) archive(series.values);
-        for (auto& work : works_)
-            if (work.kernel) work.kernel->save(archive);
+        for (auto& kernel : kernels_) kernel->save(archive);
     }
     /// Throws StateError, before anything changes, unless the state is of the same graph.
     void state(Reader& archive) {
@@ -140,20 +88,22 @@ class Graph {
                                      hash.substr(0, 12), "load it into the graph that it was saved from"));
         archive(last_ts_);
         for (auto& series : series_) archive(series.values);
-        for (auto& work : works_)
-            if (work.kernel) work.kernel->load(archive);
+        for (auto& kernel : kernels_) kernel->load(archive);
     }
 
   private:
-    static constexpr std::size_t MAX_ARITY = 3;
     /// What is run once a block: a kernel with the columns that it fills (one for each reading), or an input.
     struct Work {
-        std::unique_ptr<Node> kernel;  // null for inputs
+        Node* kernel = nullptr;  // null for inputs
         std::vector<const Column*> in;
         std::vector<Column*> out;
         int column = -1;  // of the bar
         int series = -1;
         double max_age_us = 0.0;
+    };
+    struct Stage {
+        std::vector<Work> works;
+        Group group;
     };
     struct NamedSeries {
         std::string name;
@@ -171,105 +121,127 @@ class Graph {
     /// Kernel, its inputs, and all of its parameters but the reading.
     using SharedState = std::tuple<std::string, std::vector<int>, std::vector<double>>;
 
-    void add(const NodeSpec& spec, std::size_t number, const std::string& symbol) {
-        Column& column = columns_[number];
-        Work work;
-        for (int input : spec.inputs) {
+    void build(const GraphSpec& spec, const std::string& symbol) {
+        const std::size_t count = spec.nodes.size();
+        std::vector<std::vector<double>> parameters;
+        std::vector<std::vector<int>> inputs;
+        std::vector<NodeKind> kinds;
+        std::vector<std::size_t> owners, constants(count, 0), batch(count, 0);
+        std::map<std::pair<std::string, std::size_t>, std::size_t>
+            batches;  // by kernel, and which inputs are constants
+        std::map<SharedState, std::size_t> shared;
+        for (std::size_t i = 0; i < count; ++i) {
+            const NodeSpec& node = spec.nodes[i];
+            parameters.push_back(node.parameters_of(symbol));
+            kinds.push_back(check(node, i, parameters[i]));
+            owners.push_back(i);
+            inputs.push_back(node.inputs);
+            for (std::size_t a = 0; a < node.inputs.size(); ++a)
+                if (kinds[static_cast<std::size_t>(node.inputs[a])] == NodeKind::constant) constants[i] |= 1U << a;
+            batch[i] = batches.emplace(std::pair{node.op, constants[i]}, batches.size()).first->second;
+            if (kinds[i] != NodeKind::kernel || node.op == "input" || node.op == "as_of") continue;
+            if (!find_kernel(node.op).shared) continue;
+            SharedState key{node.op, node.inputs, {parameters[i].begin(), parameters[i].end() - 1}};
+            owners[i] = shared.emplace(std::move(key), i).first->second;
+            if (owners[i] != i) kinds[i] = NodeKind::reading;
+        }
+        const Layout layout(kinds, inputs, owners, batch, spec.outputs);
+        place(layout, kinds, parameters);
+        std::vector<Work*> of_node(count);
+        for (const Part& part : layout.parts) {
+            Stage& stage = stages_.emplace_back();
+            stage.works.reserve(part.kernels.size());
+            for (std::size_t node : part.kernels)
+                of_node[node] = &stage.works.emplace_back(work(spec.nodes[node], node, parameters[node]));
+            for (const auto& nodes : part.batches)
+                for (std::size_t node : nodes) {
+                    const Pointwise kernel = find_kernel(spec.nodes[node].op).make_pointwise(parameters[node]);
+                    if (node == nodes[0]) stage.group.begin_batch(kernel, constants[node]);
+                    stage.group.add(kernel, columns_of(spec.nodes[node].inputs), column_[node]);
+                }
+        }
+        for (std::size_t node = 0; node < count; ++node) {
+            if (kinds[node] != NodeKind::reading) continue;
+            Work& owner = *of_node[owners[node]];
+            owner.kernel->add_reading(parameters[node]);
+            owner.out.push_back(column_[node]);
+        }
+        for (int node : spec.outputs) outputs_.push_back(column_[static_cast<std::size_t>(node)]);
+        for (const auto& [output, node] : layout.ends) ends_.emplace_back(output, column_[node]);
+    }
+
+    static NodeKind check(const NodeSpec& spec, std::size_t number, const std::vector<double>& parameters) {
+        for (int input : spec.inputs)
             if (input < 0 || static_cast<std::size_t>(input) >= number)
                 throw std::invalid_argument(message("node.in", "must name earlier nodes", std::to_string(input),
                                                     "write the graph with Graph.to_data"));
-            work.in.push_back(&columns_[static_cast<std::size_t>(input)]);
-        }
-        work.out = {&column};
-        auto found = spec.parameters.find(symbol);
-        if (found == spec.parameters.end()) found = spec.parameters.find("*");
-        const std::vector<double> parameters = found == spec.parameters.end() ? std::vector<double>{} : found->second;
+        if (spec.op == "input") return column_of(spec.name) == TIME_COLUMN ? NodeKind::kernel : NodeKind::input;
+        if (spec.op == "as_of") return NodeKind::kernel;
+        const KernelInfo& kernel = find_kernel(spec.op);
+        if (static_cast<std::size_t>(kernel.arity) != spec.inputs.size())
+            throw std::invalid_argument(message(spec.op, "takes " + std::to_string(kernel.arity) + " inputs",
+                                                std::to_string(spec.inputs.size()), "pass each of them"));
+        check_parameters(kernel, parameters);
+        if (spec.op == "constant") return NodeKind::constant;
+        return kernel.make_pointwise ? NodeKind::pointwise : NodeKind::kernel;
+    }
+    Work work(const NodeSpec& spec, std::size_t node, const std::vector<double>& parameters) {
+        Work work;
+        work.in = columns_of(spec.inputs);
+        work.out = {column_[node]};
         if (spec.op == "input") {
             work.column = column_of(spec.name);
         } else if (spec.op == "as_of") {
-            for (std::size_t s = 0; s < series_.size(); ++s)
-                if (series_[s].name == spec.name) work.series = static_cast<int>(s);
+            work.series = static_cast<int>(place_of(spec.name));
             work.max_age_us = parameters.at(0);
         } else {
-            const KernelInfo& kernel = find_kernel(spec.op);
-            if (static_cast<std::size_t>(kernel.arity) != spec.inputs.size())
-                throw std::invalid_argument(message(spec.op, "takes " + std::to_string(kernel.arity) + " inputs",
-                                                    std::to_string(spec.inputs.size()), "pass each of them"));
-            check_parameters(kernel, parameters);
-            if (spec.op == "constant") {
-                constants_.emplace_back(&column, parameters.at(0));
-                return;
-            }
-            if (kernel.shared) {
-                SharedState key{spec.op, spec.inputs, {parameters.begin(), parameters.end() - 1}};
-                const auto [at, fresh] = shared_.emplace(std::move(key), works_.size());
-                if (!fresh) {
-                    works_[at->second].kernel->add_reading(parameters);
-                    works_[at->second].out.push_back(&column);
-                    return;
-                }
-            }
-            work.kernel = kernel.make(parameters);
+            kernels_.push_back(find_kernel(spec.op).make(parameters));
+            work.kernel = kernels_.back().get();
         }
-        works_.push_back(std::move(work));
+        return work;
+    }
+    std::vector<const Column*> columns_of(const std::vector<int>& nodes) const {
+        std::vector<const Column*> columns;
+        for (int node : nodes) columns.push_back(column_[static_cast<std::size_t>(node)]);
+        return columns;
     }
 
-    /// Gives each column its memory. What nothing reads any more is written over, so that a block of a large graph
-    /// stays near the processor; outputs are kept to the block's end, constants are written once.
-    void place() {
-        auto number = [this](const Column* column) { return static_cast<std::size_t>(column - columns_.data()); };
-        std::vector<std::size_t> last_use(columns_.size(), 0), place_of(columns_.size()), free;
-        for (std::size_t w = 0; w < works_.size(); ++w) {
-            for (const Column* column : works_[w].out) last_use[number(column)] = w;
-            for (const Column* column : works_[w].in) last_use[number(column)] = w;
-        }
-        for (int node : outputs_) last_use[static_cast<std::size_t>(node)] = works_.size();
-        for (const auto& [column, value] : constants_) last_use[number(column)] = works_.size();
-        std::vector<std::vector<std::size_t>> done(works_.size() + 1);
-        for (std::size_t i = 0; i < columns_.size(); ++i) done[last_use[i]].push_back(i);
-        std::vector<bool> filled(columns_.size()), read(columns_.size());
-        for (const Work& work : works_) {
-            for (const Column* column : work.out) filled[number(column)] = work.kernel != nullptr;
-            for (const Column* column : work.in) read[number(column)] = true;
-        }
-        for (std::size_t o = 0; o < outputs_.size(); ++o) {
-            const auto node = static_cast<std::size_t>(outputs_[o]);
-            if (filled[node] && !read[node]) ends_.emplace_back(o, &columns_[node]);
-        }
-        std::size_t places = 0;
-        auto take = [&](const Column* column) {
-            if (free.empty()) free.push_back(places++);
-            place_of[number(column)] = free.back();
-            free.pop_back();
-        };
-        for (const auto& [column, value] : constants_) take(column);
-        for (std::size_t w = 0; w < works_.size(); ++w) {
-            for (const Column* column : works_[w].out) take(column);
-            for (std::size_t i : done[w]) free.push_back(place_of[i]);
-        }
-        places_ = std::move(place_of);
-        for (auto* memory : {&blocks_, &singles_}) memory->resize(places * (memory == &blocks_ ? BLOCK : 1));
-        for (const auto& [column, value] : constants_) {
-            std::fill_n(blocks_.data() + places_[number(column)] * BLOCK, BLOCK, value);
-            singles_[places_[number(column)]] = value;
+    void place(const Layout& layout, const std::vector<NodeKind>& kinds,
+               const std::vector<std::vector<double>>& parameters) {
+        columns_.resize(layout.columns), singles_.resize(layout.columns), blocks_.resize(layout.columns * STRIDE);
+        for (std::size_t node = 0; node < kinds.size(); ++node) {
+            const std::size_t at = layout.places[node];
+            column_.push_back(&columns_[at]);
+            if (kinds[node] != NodeKind::constant) continue;  // which is written once
+            singles_[at] = parameters[node].at(0);
+            std::fill_n(blocks_.data() + at * STRIDE, BLOCK, singles_[at]);
         }
         use(1);
     }
 
     /// Points the columns at memory for `width` bars. A single bar has its own, closely packed: a live bar would else
-    /// touch as many cache lines and pages as there are nodes.
+    /// touch as many cache lines and pages as there are columns.
     void use(std::size_t width) {
         if (width == width_) return;
         width_ = width;
-        double* memory = width == 1 ? singles_.data() : blocks_.data();
         for (std::size_t i = 0; i < columns_.size(); ++i)
-            columns_[i].values = columns_[i].buffer = memory + places_[i] * width;
+            columns_[i].values = columns_[i].buffer = width == 1 ? &singles_[i] : &blocks_[i * STRIDE];
     }
 
     /// Lets what no node reads be written where it goes.
     void write_ends(double* out, std::size_t output_stride) {
-        for (const auto& [o, column] : ends_) column->values = column->buffer = out + o * output_stride;
+        for (const auto& [output, column] : ends_) column->values = column->buffer = out + output * output_stride;
         width_ = 0;  // the next run begins with the graph's own memory
+    }
+
+    void run_stages(const BarColumns& bars, std::size_t at, std::size_t size, bool one) {
+        for (Stage& stage : stages_) {
+            for (auto& work : stage.works) run_work(work, bars, at, size);
+            if (one)
+                stage.group.run_one();
+            else
+                stage.group.run(size);
+        }
     }
 
     void run_work(Work& work, const BarColumns& bars, std::size_t at, std::size_t size) {
@@ -293,19 +265,22 @@ class Graph {
         }
     }
 
+    /// From column to column in memory: a line of the cache more than they hold, which else would all compete for the
+    /// same places of the cache.
+    static constexpr std::size_t STRIDE = BLOCK + 8;
+
     std::int64_t interval_, last_ts_ = INT64_MIN;
     std::string hash_;
-    std::vector<int> outputs_;
     std::vector<double> latest_;
     std::vector<NamedSeries> series_;
-    std::vector<Work> works_;
-    std::vector<Column> columns_;  // of each node
-    std::vector<std::pair<Column*, double>> constants_;
-    std::vector<std::pair<std::size_t, Column*>> ends_;  // outputs that no node reads
-    std::vector<std::size_t> places_;                    // of the columns in memory
-    std::vector<double> blocks_, singles_;
+    std::vector<std::unique_ptr<Node>> kernels_;
+    std::vector<Stage> stages_;
+    std::vector<Column> columns_;
+    std::vector<Column*> column_;  // of each node
+    std::vector<Column*> outputs_;
+    std::vector<std::pair<std::size_t, Column*>> ends_;  // outputs that no node reads, by their place among all
+    Aligned blocks_, singles_;
     std::size_t width_ = 0;
-    std::map<SharedState, std::size_t> shared_;  // to its place in works_
 };
 
 }  // namespace ratchet

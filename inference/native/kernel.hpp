@@ -58,6 +58,26 @@ class Node {
     virtual void load(Reader& archive) = 0;
 };
 
+inline constexpr std::size_t MAX_ARITY = 3;
+
+/// One node of a kernel without state: the columns that it reads and writes.
+struct PointwiseNode {
+    const void* kernel;
+    std::array<const Column*, MAX_ARITY> in;
+    Column* out;
+};
+
+/// A kernel without state: its ways through a batch of nodes, for n bars by which inputs are constants (a bit each),
+/// and for a single bar.
+struct Pointwise {
+    using Run = void (*)(const PointwiseNode* nodes, std::size_t count, std::size_t n);
+    using RunOne = void (*)(const PointwiseNode* nodes, std::size_t count);
+
+    std::shared_ptr<const void> kernel;
+    const Run* runs;
+    RunOne one;
+};
+
 /// A kernel as the registry knows it.
 struct KernelInfo {
     std::string name, formula;
@@ -68,6 +88,7 @@ struct KernelInfo {
     /// Bars (with complete inputs) before the first output.
     std::function<int(const std::vector<double>&)> warm_up;
     std::function<std::unique_ptr<Node>(const std::vector<double>&)> make;
+    std::function<Pointwise(const std::vector<double>&)> make_pointwise = nullptr;  // in its place where without state
 };
 
 inline bool finite(double value) { return std::abs(value) <= std::numeric_limits<double>::max(); }
@@ -86,10 +107,6 @@ RATCHET_CLONES inline bool settle(double* values, std::size_t n) {
 
 template <class Kernel>
 concept HasReadings = requires { typename Kernel::Reading; };
-/// Whether a kernel is a function of the present bar alone: its update changes nothing.
-template <class Kernel>
-concept Stateless =
-    requires(const Kernel kernel) { []<class... A>(double (Kernel::*)(A...) const) {}(&Kernel::update); };
 /// Whether a kernel has a quicker way through many bars at once, `run(inputs..., out, n)`, of which none is missing. It
 /// gives what as many calls of `update` give, to the bit.
 template <class Kernel>
@@ -117,7 +134,7 @@ struct Inputs {
 
   private:
     template <class Kernel, std::size_t... A>
-    auto call(Kernel& kernel, std::size_t i, std::index_sequence<A...>) const {
+    auto call(Kernel& kernel, [[maybe_unused]] std::size_t i, std::index_sequence<A...>) const {
         return kernel.update(columns[A][i]...);
     }
 };
@@ -131,8 +148,6 @@ class Gated final : public Node {
         double* to = out[0]->buffer;
         if (n == 1) {
             out[0]->clean = in_turn(kernel_, in, to, 1, clean);
-        } else if constexpr (Stateless<Kernel>) {
-            out[0]->clean = clean ? side_by_side<true>(kernel_, in, to, n) : side_by_side<false>(kernel_, in, to, n);
         } else {
             if constexpr (HasRun<Kernel>) {
                 if (clean) {
@@ -160,19 +175,6 @@ class Gated final : public Node {
             out[i] = value;
         }
         return all;
-    }
-    /// Bars in any order, of a kernel without state: several at a time, without a branch.
-    template <bool CLEAN>
-    RATCHET_CLONES static bool side_by_side(Kernel kernel, const double* const* in, double* __restrict out,
-                                            std::size_t n) {
-        const Inputs<Kernel::ARITY> inputs(in);
-        std::uint64_t odd = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            const double value = CLEAN || inputs.present(i) ? inputs.update(kernel, i) : NaN;
-            odd |= oddness(value);
-            out[i] = value;
-        }
-        return odd == 0 || settle(out, n);
     }
     Kernel kernel_;
 };
@@ -222,7 +224,7 @@ struct Output {
 /// warm_up(parameters).
 template <class Kernel>
 KernelInfo entry() {
-    using Node = std::conditional_t<HasReadings<Kernel>, GatedReadings<Kernel>, Gated<Kernel>>;
+    using Gate = std::conditional_t<HasReadings<Kernel>, GatedReadings<Kernel>, Gated<Kernel>>;
     return {Kernel::NAME,
             Kernel::FORMULA,
             Kernel::ARITY,
@@ -230,7 +232,7 @@ KernelInfo entry() {
             Kernel::parameters(),
             Kernel::examples(),
             [](const std::vector<double>& p) { return Kernel::warm_up(p); },
-            [](const std::vector<double>& p) { return std::make_unique<Node>(p); }};
+            [](const std::vector<double>& p) { return std::make_unique<Gate>(p); }};
 }
 
 /// A window of the last `size` numbers, oldest first to go.

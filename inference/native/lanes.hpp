@@ -1,8 +1,11 @@
 // Four numbers side by side, as a processor takes them; where its registers hold fewer, a compiler splits them. The
 // bits are the same.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
+#include <vector>
 
 namespace ratchet {
 
@@ -12,6 +15,21 @@ typedef double Four __attribute__((vector_size(32)));
 typedef std::int64_t Flags __attribute__((vector_size(32)));  // of a comparison: all bits, or none
 
 inline constexpr std::size_t FOUR = 4;
+
+/// Memory that begins with a line of the cache: else every other load or store of many numbers would touch two lines.
+template <class T>
+struct LineAllocator {
+    using value_type = T;
+    static constexpr std::align_val_t LINE{64};
+
+    LineAllocator() = default;
+    template <class Other>
+    explicit LineAllocator(const LineAllocator<Other>&) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), LINE)); }
+    void deallocate(T* memory, std::size_t) { ::operator delete(memory, LINE); }
+    bool operator==(const LineAllocator&) const { return true; }
+};
+using Aligned = std::vector<double, LineAllocator<double>>;
 
 RATCHET_INLINE Four load(const double* from) {
     Four x;

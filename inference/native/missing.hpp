@@ -1,34 +1,24 @@
-// What stands in for a missing number. These kernels alone are not guarded by the gate: answering where an input is
-// missing is what they do.
+// What stands in for a missing number.
 #pragma once
-#include "kernel.hpp"
+#include "pointwise.hpp"
 
 namespace ratchet {
 
 /// A value for the bars on which the input is missing: of a member of a basket, say, that has not traded.
-class OrElse final : public Node {
-  public:
-    explicit OrElse(const std::vector<double>& p) : value_(p[0]) {}
-    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
-        for (std::size_t i = 0; i < n; ++i) out[0]->buffer[i] = finite(in[0][i]) ? in[0][i] : value_;
-        out[0]->clean = true;
-    }
-    void save(Writer&) override {}
-    void load(Reader&) override {}
+struct OrElse {
+    static constexpr const char* NAME = "or_else";
+    static constexpr const char* FORMULA = "a, or `value` where a is missing";
+    static constexpr int ARITY = 1;
+    static constexpr bool ANSWERS_MISSING = true;
+    static std::vector<Parameter> parameters() { return {{"value", -1e300, 1e300, false}}; }
+    static Settings examples() { return {{0.0}, {-2.5}}; }
+    static int warm_up(const std::vector<double>&) { return 0; }
 
-  private:
-    double value_;
+    explicit OrElse(const std::vector<double>& p) : value(p[0]) {}
+    double update(double a) const { return finite(a) ? a : value; }
+    double value;
 };
 
-inline std::vector<KernelInfo> missing_kernels() {
-    return {{"or_else",
-             "a, or `value` where a is missing",
-             1,
-             false,
-             {{"value", -1e300, 1e300, false}},
-             {{0.0}, {-2.5}},
-             [](const std::vector<double>&) { return 0; },
-             [](const std::vector<double>& p) { return std::make_unique<OrElse>(p); }}};
-}
+inline std::vector<KernelInfo> missing_kernels() { return {pointwise_entry<OrElse>()}; }
 
 }  // namespace ratchet

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "kernel.hpp"
+#include "lanes.hpp"
 
 namespace ratchet {
 
@@ -13,15 +14,15 @@ class SortedShort {
   public:
     static constexpr std::size_t MOST = 128;
 
-    explicit SortedShort(std::size_t size) : window_(size), sorted_(size + 2, ABOVE), next_(sorted_) {
-        sorted_.front() = next_.front() = -ABOVE;
+    explicit SortedShort(std::size_t size) : window_(size), sorted_(FIRST + size + 1, ABOVE), next_(sorted_) {
+        sorted_[FIRST - 1] = next_[FIRST - 1] = -ABOVE;
     }
     bool full() const { return window_.full(); }
-    double operator[](std::size_t rank) const { return sorted_[1 + rank]; }
+    double operator[](std::size_t rank) const { return sorted_[FIRST + rank]; }
     void push(double x) {
         const bool full = window_.full();
         const double old = window_.push(x);
-        replace(sorted_.data() + 1, next_.data() + 1, window_.items.size(), full ? old : ABOVE, x);
+        replace(sorted_.data() + FIRST, next_.data() + FIRST, window_.items.size(), full ? old : ABOVE, x);
         sorted_.swap(next_);
     }
     template <class A>
@@ -31,6 +32,7 @@ class SortedShort {
 
   private:
     static constexpr double ABOVE = std::numeric_limits<double>::max();  // stands for values that are yet to come
+    static constexpr std::size_t FIRST = 8;                              // begins a line of the cache
 
     RATCHET_CLONES static void replace(const double* from, double* __restrict to, std::size_t n, double old, double x) {
         if (x > old)  // what lies between them moves down by one
@@ -41,7 +43,7 @@ class SortedShort {
                 to[i] = from[i] > old ? from[i] : std::min(from[i], std::max(*(from + i - 1), x));
     }
     Ring window_;
-    std::vector<double> sorted_, next_;  // between two values that are beyond all
+    Aligned sorted_, next_;  // between two values that are beyond all
 };
 
 /// A window in order, in chunks of equal length: a value that leaves one chunk and another that enters a later one move
