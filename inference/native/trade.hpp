@@ -9,8 +9,8 @@
 namespace ratchet {
 
 /// One trade; layout mirrored in inference/ledger.py. Prices per unit of quantity; p0 = entry price after costs.
-/// touched_both: 1 where the bar of an exit holds stop and target, so that their order inside matters; in the mode detail
-/// 2 where the bar of the lower timeframe that decided does too, or there was none.
+/// touched_both: 1 where the bar of an exit holds stop and target, so that their order inside matters; in the mode
+/// detail 2 where the bar of the lower timeframe that decided does too, or there was none.
 struct Trade {
     std::int64_t entry, entry_index, exit_index, entry_ts, exit_ts;
     double entry_price, fill_price, exit_price, intended_price, stop_distance, pnl, r;
