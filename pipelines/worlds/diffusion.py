@@ -64,8 +64,9 @@ def ou(params: OuParams, clock: Clock, rng: np.random.Generator) -> list[World]:
     Steps follow the exact transition and begin in the stationary law. Truth: deviation, X at the bar's close. Oracle:
     `ou_first_probability` by the scale function; `ou_best_level`, the distance from the mean at which to enter and, on
     the other side, to take profit, and `ou_rate`, the profit a bar that it earns (Bertram 2010, Physica A 389, 2234:
-    2243). López de Prado (2018, Advances in Financial Machine Learning, chapter 13) finds the same shape by Monte Carlo
-    over a mesh of stops and targets: around an equilibrium take small profits, and stop far away or not at all.
+    2243), and `ou_sharpe` over its risk; `ou_mesh`, what each stop and target with a horizon come to, without Monte
+    Carlo (López de Prado 2018, Advances in Financial Machine Learning, chapter 13): around an equilibrium take small
+    profits, and stop far away or not at all.
     """
     decay = np.exp(-params.speed / clock.steps)
     deviation = params.volatility / np.sqrt(2 * params.speed)
