@@ -11,7 +11,7 @@ from inference import _native
 from inference.bars import Bars
 from inference.checks import whole_in
 
-# mirrors `struct LabelRow` in inference/native/labels.hpp
+# mirrors `struct LabelRow` in inference/native/replay/labels.hpp
 LABEL_ROW = np.dtype(
     [("bar", np.int64), ("end_bar", np.int64)]
     + [(name, np.float64) for name in ("reference", "unit", "age_fraction", "unrealised", "peak", "trough")]

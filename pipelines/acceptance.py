@@ -20,21 +20,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines import check, ingest
+from pipelines.arrays import Floats
 from pipelines.atomic import write_csv, write_text
-from pipelines.bootstrap import BootstrapParams, interval, resample
 from pipelines.folds import code_digest
+from pipelines.measures.bootstrap import BootstrapParams, interval, resample
+from pipelines.measures.scorecard import ratio
 from pipelines.params import read, section
 from pipelines.results import by_policy, closed
-from pipelines.scorecard import ratio
 from pipelines.walk_forward import run_fold
 
 FOLDER, RUNS, RESULTS = Path("artifacts/worlds"), Path("worlds.yaml"), Path("docs/worlds.csv")
-Floats = NDArray[np.float64]
 
 
 def runs(path: Path = RUNS) -> dict[str, tuple[int, dict[str, Any]]]:

@@ -17,7 +17,6 @@ import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipelines.atomic import fresh_folder, write_file, write_json, write_parquet, write_text
-from pipelines.check_report import render
 from pipelines.checks.ahead import Relation, closes_of, relation_of
 from pipelines.checks.bars import check_bars, check_lag
 from pipelines.checks.calendars import inside_days
@@ -26,6 +25,7 @@ from pipelines.checks.finding import REPORTED_ROWS, RULES, Finding, all_places, 
 from pipelines.checks.params import CheckParams
 from pipelines.checks.series import Span, check_series
 from pipelines.checks.trades import check_trades
+from pipelines.pages.check_report import render
 from pipelines.params import section
 from pipelines.partitions import read_bars, read_pieces, read_series, symbols_in, write_part
 from pipelines.sources.tables import RECEIPT, SCHEMAS, SERIES

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import polars as pl
 
 from pipelines.atomic import write_parquet
-from pipelines.entry_file import LIST, read_list
-from pipelines.entry_rules import RULES, EntryParams
 from pipelines.params import section
 from pipelines.partitions import read_bars
+from pipelines.trades.entry_file import LIST, read_list
+from pipelines.trades.entry_rules import RULES, EntryParams
 
 __all__ = ["EntryParams", "find_entries", "index_entries"]
 

@@ -14,32 +14,32 @@ from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
 from models.tracking import log_evaluation, trials
-from pipelines.account import walk_account
 from pipelines.atomic import write_parquet
-from pipelines.baselines import BaselineParams, Market, at_edge
-from pipelines.bootstrap import BootstrapParams
-from pipelines.calibration import calibration
 from pipelines.entries import TABLE as ENTRIES
 from pipelines.entries import EntryParams, index_entries
-from pipelines.examination import examine
-from pipelines.forensics import ForensicsParams
-from pipelines.frontier_replays import frontier_trades
-from pipelines.groups import find_regimes, with_groups
 from pipelines.latency import FILE as LATENCY
-from pipelines.oracle_exits import oracle_trades
-from pipelines.outcome import Facts
+from pipelines.measures.bootstrap import BootstrapParams
+from pipelines.measures.calibration import calibration
+from pipelines.measures.examination import examine
+from pipelines.measures.forensics import ForensicsParams
+from pipelines.measures.groups import find_regimes, with_groups
+from pipelines.measures.outcome import Facts
+from pipelines.measures.seeds import other_engines, seed_trades
+from pipelines.pages.report_skills import NETS, skill_table
 from pipelines.params import section
 from pipelines.partitions import read_bars
-from pipelines.product import Product
 from pipelines.replays import markets, replay_all, sweep
-from pipelines.report_skills import NETS, skill_table
 from pipelines.results import write_results
-from pipelines.seeds import other_engines, seed_trades
 from pipelines.sources.tables import OPTIONAL
 from pipelines.splits import SplitParams
 from pipelines.tables import bar_series, bars_by_symbol
-from pipelines.terms import terms_of
-from pipelines.venue import VenueParams
+from pipelines.trades.account import walk_account
+from pipelines.trades.baselines import BaselineParams, Market, at_edge
+from pipelines.trades.frontier_replays import frontier_trades
+from pipelines.trades.product import Product
+from pipelines.trades.terms import terms_of
+from pipelines.trades.venue import VenueParams
+from pipelines.worlds.oracle_exits import oracle_trades
 
 FOLDER, TRAINED = Path("artifacts/evaluate"), Path("artifacts/train")
 

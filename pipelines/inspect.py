@@ -21,9 +21,9 @@ from features.labels import LabelParams
 from features.store import GRAPH, table_path
 from inference import Graph
 from pipelines.atomic import write_text
-from pipelines.feature_statistics import correlations, distributions
-from pipelines.inspect_page import Findings, render, strongest
-from pipelines.overlays import Span, lead_bars
+from pipelines.measures.feature_statistics import correlations, distributions
+from pipelines.pages.inspect_page import Findings, render, strongest
+from pipelines.pages.overlays import Span, lead_bars
 from pipelines.params import section
 from pipelines.partitions import read_bars, symbols_in
 from pipelines.splits import SplitParams

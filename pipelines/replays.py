@@ -10,7 +10,12 @@ import polars as pl
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from inference.replay import Entries, Mode
-from pipelines.baselines import (
+from pipelines.measures.overlap import reach
+from pipelines.measures.scorecard import mark_ambiguous
+from pipelines.measures.selection import Trials, profit_by_time
+from pipelines.splits import SplitParams, split
+from pipelines.tables import bars_by_symbol, microseconds
+from pipelines.trades.baselines import (
     BaselineParams,
     Exit,
     Market,
@@ -21,13 +26,8 @@ from pipelines.baselines import (
     time_only,
     trades_of,
 )
-from pipelines.overlap import reach
-from pipelines.product import Product
-from pipelines.scorecard import mark_ambiguous
-from pipelines.selection import Trials, profit_by_time
-from pipelines.splits import SplitParams, split
-from pipelines.tables import bars_by_symbol, microseconds
-from pipelines.terms import Terms
+from pipelines.trades.product import Product
+from pipelines.trades.terms import Terms
 
 MODES: tuple[Mode, ...] = ("pessimistic", "adaptive", "detail")
 POLICIES = ("product", "fixed_percent", "fixed_atr", "garch", "chandelier", "sar", "time_only", "random")

@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines import goals
-from pipelines.account import Account
 from pipelines.atomic import write_csv, write_json, write_text
-from pipelines.bootstrap import BootstrapParams, Resamples, resample
-from pipelines.examination import Examination
-from pipelines.frontier import curve_table, curves, gaps
-from pipelines.frontier_replays import OWN_STOP
-from pipelines.groups import group_table
-from pipelines.oracle_share import with_oracle
-from pipelines.outcome import Facts, Outcome
-from pipelines.overlap import reach
+from pipelines.measures import goals
+from pipelines.measures.bootstrap import BootstrapParams, Resamples, resample
+from pipelines.measures.examination import Examination
+from pipelines.measures.frontier import curve_table, curves, gaps
+from pipelines.measures.groups import group_table
+from pipelines.measures.oracle_share import with_oracle
+from pipelines.measures.outcome import Facts, Outcome
+from pipelines.measures.overlap import reach
+from pipelines.measures.risk import WorstCase, breaches, return_correlations, worst_case
+from pipelines.measures.scorecard import Scores, compare, score, with_win_rate_impact
+from pipelines.measures.seeds import metrics as seed_metrics
+from pipelines.measures.seeds import seed_table
+from pipelines.measures.selection import Trials, profit_by_time, selection_table
+from pipelines.pages.report import render
 from pipelines.replays import MODES, POLICIES
-from pipelines.report import render
-from pipelines.risk import WorstCase, breaches, return_correlations, worst_case
-from pipelines.scorecard import Scores, compare, score, with_win_rate_impact
-from pipelines.seeds import metrics as seed_metrics
-from pipelines.seeds import seed_table
-from pipelines.selection import Trials, profit_by_time, selection_table
+from pipelines.trades.account import Account
+from pipelines.trades.frontier_replays import OWN_STOP
 
 
 def closed(trades: pl.DataFrame) -> pl.DataFrame:

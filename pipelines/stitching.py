@@ -12,9 +12,9 @@ import polars as pl
 
 from models.nets import KINDS
 from pipelines.folds import Fold
+from pipelines.measures.risk import worst_case
+from pipelines.measures.selection import Trials, profit_by_time
 from pipelines.results import by_policy, closed
-from pipelines.risk import worst_case
-from pipelines.selection import Trials, profit_by_time
 from pipelines.tables import microseconds
 
 FOLDER = Path("artifacts/walk_forward")

@@ -12,9 +12,9 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.charts import NAMES
-from pipelines.goals import counted, whole
 from pipelines.latency import FILE as LATENCY
+from pipelines.measures.goals import counted, whole
+from pipelines.pages.charts import NAMES
 
 FOLDER = Path("artifacts/evaluate")
 FIGURES = (
@@ -110,7 +110,7 @@ def edge_line(chosen: Mapping[str, Any]) -> str:
 
 
 def whole_line(found: pl.DataFrame) -> str:
-    """All targets at once, at this one setting. found: of `pipelines.goals`."""
+    """All targets at once, at this one setting. found: of `pipelines.measures.goals`."""
     parts = ", ".join(f"{count} {name}" for name, count in counted(found).items() if count)
     return f"{'ratchet':>10}: all targets at once {styled(whole(found))} ({parts})"
 

@@ -26,19 +26,20 @@ from models.tracking import log_evaluation, trials
 from pipelines import entries as entry_stage
 from pipelines import evaluate, export, features, labels, train
 from pipelines.atomic import write_csv, write_text
-from pipelines.dispersion import dispersion
 from pipelines.evaluate import EvaluateParams
 from pipelines.folds import Fold, WalkForwardParams, folds, prepare
-from pipelines.frontier import curve_table, curves, gaps
-from pipelines.groups import group_table
-from pipelines.overlap import reach
+from pipelines.measures.dispersion import dispersion
+from pipelines.measures.frontier import curve_table, curves, gaps
+from pipelines.measures.groups import group_table
+from pipelines.measures.overlap import reach
+from pipelines.measures.risk import return_correlations
+from pipelines.measures.seeds import seed_table
+from pipelines.measures.selection import profit_by_time, selection_table
+from pipelines.pages.walk_forward_page import render
 from pipelines.params import read, section
 from pipelines.partitions import read_bars
 from pipelines.replays import POLICIES
 from pipelines.results import by_policy, draws, equity_curves, score_all, scorecard
-from pipelines.risk import return_correlations
-from pipelines.seeds import seed_table
-from pipelines.selection import profit_by_time, selection_table
 from pipelines.splits import SplitParams
 from pipelines.stitching import (
     FOLDER,
@@ -52,7 +53,6 @@ from pipelines.stitching import (
     worst_table,
 )
 from pipelines.tables import microseconds
-from pipelines.walk_forward_page import render
 
 CHECKED = Path("data/checked")
 

@@ -11,13 +11,13 @@ import polars as pl
 import handmade_export as handmade
 from inference import Engine
 from inference.replay import Bars, Costs, Entries
-from pipelines.baselines import BaselineParams, Market
-from pipelines.bootstrap import BootstrapParams
-from pipelines.examination import Examination, examine
-from pipelines.forensics import ForensicsParams
-from pipelines.product import Product
+from pipelines.measures.bootstrap import BootstrapParams
+from pipelines.measures.examination import Examination, examine
+from pipelines.measures.forensics import ForensicsParams
 from pipelines.sources.tables import SERIES
-from pipelines.terms import Terms
+from pipelines.trades.baselines import BaselineParams, Market
+from pipelines.trades.product import Product
+from pipelines.trades.terms import Terms
 
 N, READY, TEST_FROM = 420, 80, 180
 COSTS = Costs(0.0002, 0.0001, 0.0003)

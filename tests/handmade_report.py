@@ -10,15 +10,15 @@ import polars as pl
 
 import handmade_export as handmade
 from handmade_examination import BARS, COLUMNS, GRIDS, MARKETS, TIMES, make_examination, make_product
-from pipelines.baselines import Parabolic, Static
-from pipelines.bootstrap import BootstrapParams
-from pipelines.frontier_replays import frontier_trades
-from pipelines.groups import with_groups
-from pipelines.outcome import Facts
+from pipelines.measures.bootstrap import BootstrapParams
+from pipelines.measures.groups import with_groups
+from pipelines.measures.outcome import Facts
+from pipelines.measures.selection import Trials
+from pipelines.pages.report_skills import skill_table
 from pipelines.replays import replay_all
-from pipelines.report_skills import skill_table
 from pipelines.results import write_results
-from pipelines.selection import Trials
+from pipelines.trades.baselines import Parabolic, Static
+from pipelines.trades.frontier_replays import frontier_trades
 
 SETTINGS = {
     "fixed_percent": (Static("percent", 2.0, 2.0), -0.001),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipelines.bootstrap import BootstrapParams, Resamples, resample
+from pipelines.measures.bootstrap import BootstrapParams, Resamples, resample
 
 DAY_US = 86_400_000_000
 

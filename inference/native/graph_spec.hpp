@@ -2,7 +2,7 @@
 #pragma once
 #include <map>
 
-#include "registry.hpp"
+#include "kernels/registry.hpp"
 
 namespace ratchet {
 

@@ -1,7 +1,7 @@
 // Kernels without state, run in batches of one kernel each: a processor would else have to foretell for each node which
 // code comes next.
 #pragma once
-#include "pointwise.hpp"
+#include "kernels/pointwise.hpp"
 
 namespace ratchet {
 

@@ -12,7 +12,7 @@
 
 #include "clones.hpp"
 #include "errors.hpp"
-#include "exponential.hpp"
+#include "kernels/exponential.hpp"
 
 namespace ratchet {
 

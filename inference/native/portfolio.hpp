@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "trade.hpp"
+#include "replay/trade.hpp"
 
 namespace ratchet {
 

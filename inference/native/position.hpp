@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "kernel.hpp"
+#include "kernels/kernel.hpp"
 
 namespace ratchet {
 

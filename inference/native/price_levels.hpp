@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "errors.hpp"
-#include "kernel.hpp"
-#include "lanes.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/lanes.hpp"
 
 namespace ratchet {
 

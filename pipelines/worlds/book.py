@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.checks import number_in, whole_in
+from pipelines.arrays import Floats
 from pipelines.worlds.diffusion import check_volatility
-from pipelines.worlds.path import FIRST_PRICE, Book, Clock, Floats, World, extremes, to_bars, volumes
+from pipelines.worlds.path import FIRST_PRICE, Book, Clock, World, extremes, to_bars, volumes
 
 # Quantity on a level of the book where there is neither wall nor thin spot.
 USUAL_QUANTITY = 100.0

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.checks import number_in, whole_in
+from pipelines.arrays import Floats
 from pipelines.worlds.diffusion import check_volatility
-from pipelines.worlds.path import FIRST_PRICE, Clock, Floats, World, extremes, noise, to_bars, volumes
+from pipelines.worlds.path import FIRST_PRICE, Clock, World, extremes, noise, to_bars, volumes
 
 
 @dataclass(frozen=True, slots=True)

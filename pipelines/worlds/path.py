@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from inference.checks import whole_in
 from inference.replay import Bars
-
-Floats = NDArray[np.float64]
+from pipelines.arrays import Floats
 
 FIRST_PRICE = 100.0
 MEAN_VOLUME = 1000.0

@@ -10,8 +10,9 @@ from arch import arch_model
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pipelines.oracles import basket_volatility, crowded_return, gap_probability, garch_variance, regime_return
-from pipelines.worlds.path import MEAN_VOLUME, Floats, World
+from pipelines.arrays import Floats
+from pipelines.worlds.oracles import basket_volatility, crowded_return, gap_probability, garch_variance, regime_return
+from pipelines.worlds.path import MEAN_VOLUME, World
 from pipelines.worlds.regimes import FUNDING_UNIT
 
 

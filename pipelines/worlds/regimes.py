@@ -9,8 +9,9 @@ from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from inference.checks import number_in, whole_in
+from pipelines.arrays import Floats
 from pipelines.worlds.diffusion import check_volatility
-from pipelines.worlds.path import Clock, Floats, World, noise, path_of, world_of
+from pipelines.worlds.path import Clock, World, noise, path_of, world_of
 
 
 def spells(lengths: Floats, values: Floats, bars: int) -> Floats:

@@ -55,7 +55,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_what_it_should(wheel) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("inference/_native") and name.endswith(".so") for name in names)
-    assert {"inference/_native.pyi", "inference/py.typed", "pipelines/page.html"} <= set(names)
+    assert {"inference/_native.pyi", "inference/py.typed", "pipelines/pages/page.html"} <= set(names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "pipelines",
         "features",

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from pipelines import acceptance
 from pipelines.acceptance import RESULTS, before_costs, changed, place, prepare, result, runs
-from pipelines.bootstrap import BootstrapParams
+from pipelines.measures.bootstrap import BootstrapParams
 from pipelines.params_file import load
 from pipelines.worlds import WORLDS
 from pipelines.worlds.page import results

@@ -13,11 +13,11 @@ import pytest
 from handmade_examination import BARS, MARKETS, make_product
 from inference.replay import Entries
 from inference.venue import Funding, Margin, Rung
-from pipelines.account import Account, walk_account
-from pipelines.baselines import Exit, Market, Parabolic, Static, to_frame, trades_of
-from pipelines.report import plot
-from pipelines.report_account import render
-from pipelines.terms import Terms
+from pipelines.pages.report import plot
+from pipelines.pages.report_account import render
+from pipelines.trades.account import Account, walk_account
+from pipelines.trades.baselines import Exit, Market, Parabolic, Static, to_frame, trades_of
+from pipelines.trades.terms import Terms
 from venue_cases import COSTS
 
 H = 10

@@ -4,7 +4,7 @@ from arch.bootstrap import StationaryBootstrap
 from scipy.stats import binomtest
 
 from handmade_resamples import DAY_US, held, one_a_day
-from pipelines.bootstrap import (
+from pipelines.measures.bootstrap import (
     BootstrapParams,
     block_indices,
     counts,

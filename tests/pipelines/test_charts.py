@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from inference.replay import REASON_NAMES
-from pipelines import charts, overlay_traces
+from pipelines.pages import charts, overlay_traces
 
 DAYS = [dt.datetime(2020, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
 TRADES = pl.DataFrame(

@@ -10,13 +10,13 @@ from browser import needs_browser, visit
 from check_cases import MARK, NOW, START, hours, put, series
 from page_reading import LOOK
 from pipelines.check import check_folder, main
-from pipelines.check_report import render
 from pipelines.checks.bars import check_bars
 from pipelines.checks.finding import RULES, all_places
 from pipelines.checks.meanings import MEANINGS
 from pipelines.checks.params import CheckParams
 from pipelines.checks.series import check_series
 from pipelines.ingest import ingest
+from pipelines.pages.check_report import render
 from pipelines.params import section
 from pipelines.partitions import read_bars, write_part
 from pipelines.sources import IngestParams

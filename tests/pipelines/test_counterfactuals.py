@@ -13,10 +13,10 @@ from handmade_examination import EARLIER, MARKETS, make_product
 from handmade_export import HORIZON
 from handmade_resamples import held
 from inference.variant import OPTIONAL_STEPS
-from pipelines.baselines import time_only
-from pipelines.bootstrap import BootstrapParams
-from pipelines.counterfactuals import Option, compare_options, joined, options, replay_options, suggestions
-from pipelines.product import Product
+from pipelines.measures.bootstrap import BootstrapParams
+from pipelines.measures.counterfactuals import Option, compare_options, joined, options, replay_options, suggestions
+from pipelines.trades.baselines import time_only
+from pipelines.trades.product import Product
 
 BOOTSTRAP = BootstrapParams(3.0, 400, 0.9, 1)
 HELD = held(np.arange(90), 1).with_columns(id=pl.Series([f"{i:03d}" for i in range(90)]))

@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
-from pipelines.dispersion import dispersion
-from pipelines.report_seeds import dispersion_rows, seeds_note
+from pipelines.measures.dispersion import dispersion
+from pipelines.pages.report_seeds import dispersion_rows, seeds_note
 
 
 def test_dispersion_is_over_the_folds() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from pipelines import entries
 from pipelines.entries import find_entries, index_entries
-from pipelines.entry_file import LIST, EntryColumns
-from pipelines.entry_rules import RULES, EntryParams
 from pipelines.params import section
+from pipelines.trades.entry_file import LIST, EntryColumns
+from pipelines.trades.entry_rules import RULES, EntryParams
 
 ROOT = Path(__file__).parents[2]
 PARAMS = replace(

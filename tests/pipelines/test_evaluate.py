@@ -14,7 +14,18 @@ import talib
 from handmade_report import SKILLS, TRIALS
 from inference.replay import Bars, Costs, Entries, Mode
 from pipelines import summary
-from pipelines.baselines import (
+from pipelines.entries import find_entries, index_entries
+from pipelines.measures.bootstrap import BootstrapParams
+from pipelines.measures.frontier import curves, gaps
+from pipelines.measures.groups import find_regimes, with_groups
+from pipelines.measures.outcome import Facts
+from pipelines.measures.scorecard import mark_ambiguous
+from pipelines.params import section
+from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
+from pipelines.results import by_policy, closed, draws, equity_curves, score_all, scorecard, write_results
+from pipelines.splits import SplitParams
+from pipelines.tables import bars_by_symbol
+from pipelines.trades.baselines import (
     BaselineParams,
     Market,
     Parabolic,
@@ -27,19 +38,8 @@ from pipelines.baselines import (
     time_only,
     trades_of,
 )
-from pipelines.bootstrap import BootstrapParams
-from pipelines.entries import find_entries, index_entries
-from pipelines.entry_rules import EntryParams
-from pipelines.frontier import curves, gaps
-from pipelines.groups import find_regimes, with_groups
-from pipelines.outcome import Facts
-from pipelines.params import section
-from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
-from pipelines.results import by_policy, closed, draws, equity_curves, score_all, scorecard, write_results
-from pipelines.scorecard import mark_ambiguous
-from pipelines.splits import SplitParams
-from pipelines.tables import bars_by_symbol
-from pipelines.terms import Terms
+from pipelines.trades.entry_rules import EntryParams
+from pipelines.trades.terms import Terms
 from reference_parabolic import parabolic_stop
 
 ROOT = Path(__file__).parents[2]

@@ -18,18 +18,19 @@ from ruamel.yaml import YAML
 from features.labels import LabelParams
 from features.store import read_family
 from inference import Engine
-from pipelines import charts, entries, evaluate, export, train
-from pipelines.baselines import Market
+from pipelines import entries, evaluate, export, train
 from pipelines.entries import TABLE, index_entries
 from pipelines.evaluate import EvaluateParams
+from pipelines.pages import charts
 from pipelines.params import section
 from pipelines.partitions import read_bars
-from pipelines.product import Product
 from pipelines.replays import markets, sweep
 from pipelines.sources.tables import SERIES
 from pipelines.splits import SplitParams
 from pipelines.tables import bars_by_symbol
-from pipelines.terms import terms_of
+from pipelines.trades.baselines import Market
+from pipelines.trades.product import Product
+from pipelines.trades.terms import terms_of
 from small_pipeline import inside, prepare
 
 OUT = Path("artifacts/evaluate")

@@ -16,11 +16,11 @@ from handmade_examination import BARS, COSTS, MARKETS, make_examination, make_pr
 from handmade_resamples import one_a_day
 from inference.actions import STOP_STEPS, TARGET_STEPS
 from inference.replay import ledger_engine
-from pipelines import charts, forensic_charts, report_trades
-from pipelines.baselines import to_frame
-from pipelines.examination import Examination, by_reason
-from pipelines.page import look, plot
-from pipelines.waterfall import step_table
+from pipelines.measures.examination import Examination, by_reason
+from pipelines.measures.waterfall import step_table
+from pipelines.pages import charts, forensic_charts, report_trades
+from pipelines.pages.page import look, plot
+from pipelines.trades.baselines import to_frame
 
 
 @pytest.fixture(scope="module")

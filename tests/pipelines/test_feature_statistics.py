@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from pipelines.feature_statistics import BLOCK_HORIZONS, correlations, distributions, threshold
+from pipelines.measures.feature_statistics import BLOCK_HORIZONS, correlations, distributions, threshold
 
 N, WARM_UP, HORIZON = 1500, 40, 5
 CUT = dt.datetime(2002, 6, 1, tzinfo=dt.UTC)

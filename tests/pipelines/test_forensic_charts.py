@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from pipelines import forensic_charts
+from pipelines.pages import forensic_charts
 
 MONDAY = dt.datetime(2020, 1, 6, 9, tzinfo=dt.UTC)
 TRADES = pl.DataFrame(

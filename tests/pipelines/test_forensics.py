@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.replay import Bars, Costs, Entries, Ledger, ledger_levels
-from pipelines.baselines import Market, to_frame
-from pipelines.forensics import ForensicsParams, forensics
-from pipelines.terms import Terms
+from pipelines.measures.forensics import ForensicsParams, forensics
+from pipelines.trades.baselines import Market, to_frame
+from pipelines.trades.terms import Terms
 
 COSTS = Costs(0.001, 0.0005, 0.002)
 PARAMS = ForensicsParams((1, 4, 8), 0.75, (0.5, 2.0))

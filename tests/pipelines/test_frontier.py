@@ -9,10 +9,10 @@ import pytest
 import handmade_export as handmade
 from handmade_examination import GRIDS, MARKETS, make_product
 from handmade_resamples import DAY_US, one_a_day
-from pipelines.bootstrap import interval
-from pipelines.frontier import METRICS, curves, gaps
-from pipelines.frontier_replays import OWN_STOP, frontier_trades, per_entry, with_targets
-from pipelines.product import Product
+from pipelines.measures.bootstrap import interval
+from pipelines.measures.frontier import METRICS, curves, gaps
+from pipelines.trades.frontier_replays import OWN_STOP, frontier_trades, per_entry, with_targets
+from pipelines.trades.product import Product
 
 N, SLOPE = 150, 0.4
 RNG = np.random.default_rng(1)

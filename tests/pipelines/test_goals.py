@@ -6,11 +6,12 @@ import json
 import polars as pl
 import pytest
 
-from pipelines import report_goals, summary
-from pipelines.figures import figures
-from pipelines.goals import counted, goals, metrics, whole
+from pipelines import summary
 from pipelines.latency import PERCENTILES
-from pipelines.risk import WorstCase
+from pipelines.measures.figures import figures
+from pipelines.measures.goals import counted, goals, metrics, whole
+from pipelines.measures.risk import WorstCase
+from pipelines.pages import report_goals
 
 GOOD = WorstCase(0.02, 0.02, 0, 0, 0.01, 0.05, 0, 0.1)
 TIMES = {"calls": 1000, **dict.fromkeys(PERCENTILES, 3.0)}

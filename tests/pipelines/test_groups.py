@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from handmade_resamples import one_a_day
-from pipelines.groups import DIMENSIONS, FIGURES, find_regimes, group_table, with_groups
-from pipelines.scorecard import score
+from pipelines.measures.groups import DIMENSIONS, FIGURES, find_regimes, group_table, with_groups
+from pipelines.measures.scorecard import score
 
 N = 60
 

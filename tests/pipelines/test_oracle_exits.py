@@ -13,23 +13,23 @@ from ruamel.yaml import YAML
 
 from inference.replay import Costs, Entries, replay_levels
 from inference.venue import Costs as VenueCosts
-from pipelines.baselines import Market
-from pipelines.bootstrap import BootstrapParams
-from pipelines.figures import figures
 from pipelines.ingest import ingest
-from pipelines.oracle_exits import STATES, leave, oracle_trades, read_truth
-from pipelines.oracle_share import with_oracle
-from pipelines.oracles import regime_return
-from pipelines.ou_oracles import ou_mesh
+from pipelines.measures.bootstrap import BootstrapParams
+from pipelines.measures.figures import figures
+from pipelines.measures.oracle_share import with_oracle
+from pipelines.measures.scorecard import compare
+from pipelines.pages.report_tables import scorecard as report_scorecard
 from pipelines.params import section
 from pipelines.partitions import read_bars
-from pipelines.report_tables import scorecard as report_scorecard
 from pipelines.results import draws, score_all
-from pipelines.scorecard import compare
 from pipelines.sources import IngestParams
 from pipelines.tables import bars_by_symbol
-from pipelines.terms import Terms
+from pipelines.trades.baselines import Market
+from pipelines.trades.terms import Terms
 from pipelines.worlds import WORLDS, simulate
+from pipelines.worlds.oracle_exits import STATES, leave, oracle_trades, read_truth
+from pipelines.worlds.oracles import regime_return
+from pipelines.worlds.ou_oracles import ou_mesh
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = section("ingest", IngestParams, ROOT / "params.yaml")

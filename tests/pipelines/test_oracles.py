@@ -10,15 +10,6 @@ from numpy.typing import NDArray
 
 from features.labels import LabelParams, make_labels
 from inference.replay import Bars, Costs, Entries, replay_levels
-from pipelines.oracles import (
-    Static,
-    best_static,
-    first_probability,
-    garch_variance,
-    reach_probability,
-    regime_return,
-    static_value,
-)
 from pipelines.worlds import (
     BookParams,
     BrownianParams,
@@ -29,6 +20,15 @@ from pipelines.worlds import (
     HuntsParams,
     MomentumParams,
     simulate,
+)
+from pipelines.worlds.oracles import (
+    Static,
+    best_static,
+    first_probability,
+    garch_variance,
+    reach_probability,
+    regime_return,
+    static_value,
 )
 
 START = dt.date(2015, 1, 5)

@@ -13,8 +13,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import digamma, factorial, gamma
 
 from inference.replay import Bars, Costs, Entries, replay_levels
-from pipelines.oracles import best_static
-from pipelines.ou_oracles import (
+from pipelines.worlds import Clock, OuParams, simulate
+from pipelines.worlds.oracles import best_static
+from pipelines.worlds.ou_oracles import (
     ou_best_level,
     ou_best_sharpe_level,
     ou_exit,
@@ -25,7 +26,6 @@ from pipelines.ou_oracles import (
     ou_trade_length,
     ou_trade_length_variance,
 )
-from pipelines.worlds import Clock, OuParams, simulate
 
 # Shift of a barrier that is watched at the closes alone, in volatilities of a bar: -zeta(1/2) / sqrt(2 pi)
 # (Broadie, Glasserman and Kou 1997, Mathematical Finance 7, 325: 349).

@@ -7,8 +7,8 @@ import pytest
 from statsmodels.stats.sandwich_covariance import S_hac_simple, weights_uniform
 
 from handmade_resamples import held
-from pipelines.overlap import disjoint, effective_observations, reach
-from pipelines.selection import deflated_of
+from pipelines.measures.overlap import disjoint, effective_observations, reach
+from pipelines.measures.selection import deflated_of
 
 
 def overlapping(n: int, horizon: int, step: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from features.families import FAMILIES, FeatureParams
 from features.graph import to_data
 from features.store import read_family
 from inference import Graph
-from pipelines import overlays
+from pipelines.pages import overlays
 from pipelines.params import section
 from pipelines.partitions import read_bars
 from small_pipeline import DAY_US, inside, prepare

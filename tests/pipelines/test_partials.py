@@ -4,8 +4,8 @@ import numpy as np
 
 from inference.replay import Bars, Conditions, Costs, Entries, ledger_levels
 from inference.venue import Rung
-from pipelines.baselines import Market, to_frame
-from pipelines.terms import Terms
+from pipelines.trades.baselines import Market, to_frame
+from pipelines.trades.terms import Terms
 
 DAY = 86_400_000_000
 

@@ -1,7 +1,7 @@
 """Scores of the curves and coverage by regime, as the report prints them."""
 
 from handmade_report import TRAINING
-from pipelines.report_skills import quality
+from pipelines.pages.report_skills import quality
 
 
 def test_scores_and_coverage_stand_under_their_heads() -> None:

@@ -6,8 +6,8 @@ import re
 import polars as pl
 import pytest
 
-from pipelines import report_tables
-from pipelines.markup import number, span
+from pipelines.pages import report_tables
+from pipelines.pages.markup import number, span
 
 
 def lines(html: str) -> list[list[str]]:

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.risk import breaches, cascades, cvar, drawdown, portfolio_loss, return_correlations, worst_case
+from pipelines.measures.risk import breaches, cascades, cvar, drawdown, portfolio_loss, return_correlations, worst_case
 
 TOGETHER = {("A", "A"): 1.0, ("A", "B"): 0.8, ("B", "A"): 0.8, ("B", "B"): 1.0}
 APART = {("A", "A"): 1.0, ("A", "B"): 0.5, ("B", "A"): 0.5, ("B", "B"): 1.0}

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from handmade_resamples import held, one_a_day
-from pipelines.bootstrap import BootstrapParams, Resamples, resample
-from pipelines.figures import figures
-from pipelines.scorecard import (
+from pipelines.measures.bootstrap import BootstrapParams, Resamples, resample
+from pipelines.measures.figures import figures
+from pipelines.measures.scorecard import (
     FEW,
     compare,
     comparison,

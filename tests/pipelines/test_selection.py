@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from scipy.stats import rankdata
 
-from pipelines.overlap import effective_observations
-from pipelines.selection import (
+from pipelines.measures.overlap import effective_observations
+from pipelines.measures.selection import (
     Trials,
     deflated,
     deflated_of,

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 
 from inference.replay import Bars, Conditions, Costs, Entries, replay_levels
 from inference.venue import Impact
-from pipelines.slippage import calibrate, fit_slippage, impact_of
+from pipelines.trades.slippage import calibrate, fit_slippage, impact_of
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 BOOK, BTC = DATA / "depth" / "btc_book_slippage_1h.csv", DATA / "spot_1m" / "BTCUSDT.parquet"

@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines import summary
-from pipelines.baselines import BaselineParams, Parabolic, Static, at_edge
+from pipelines.trades.baselines import BaselineParams, Parabolic, Static, at_edge
 
 
 def test_values() -> None:

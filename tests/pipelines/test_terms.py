@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from handmade_examination import BARS, MARKETS, make_product
 from inference.replay import EVENT_NAMES, Bars, Conditions, Entries, Trades, ledger_levels, ledger_parabolic
 from inference.venue import Funding, Impact, Margin, Rung
-from pipelines.baselines import Market, Parabolic, Static, trades_of
-from pipelines.exit_fills import last_fills
 from pipelines.params import parse, read, section
 from pipelines.replays import POLICIES, replay_all
 from pipelines.sources.tables import SERIES
-from pipelines.terms import Terms, finer_bars, terms_of
-from pipelines.venue import VenueParams
+from pipelines.trades.baselines import Market, Parabolic, Static, trades_of
+from pipelines.trades.exit_fills import last_fills
+from pipelines.trades.terms import Terms, finer_bars, terms_of
+from pipelines.trades.venue import VenueParams
 from venue_cases import COSTS, FREE, LADDERS, detail_bars, drawn_conditions, every_entry, printed
 
 ROOT = Path(__file__).parents[2]

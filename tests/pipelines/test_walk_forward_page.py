@@ -12,11 +12,11 @@ import pytest
 from browser import needs_browser, visit
 from handmade_report import make_report
 from page_reading import LOOK
-from pipelines.dispersion import dispersion
 from pipelines.folds import Fold
+from pipelines.measures.dispersion import dispersion
+from pipelines.pages.walk_forward_page import render
 from pipelines.splits import SplitParams
 from pipelines.stitching import STATIC, Stitched
-from pipelines.walk_forward_page import render
 
 HEADS = ["Folds", "Over folds", "Over seeds", "Stitched scorecard", "Worst case", "Equity and drawdown"]
 HEADS += ["Frontier at matched risk", "What choosing does", "By group"]

@@ -3,9 +3,9 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include "../replay_engine.hpp"
-#include "../static_policies.hpp"
 #include "columns.hpp"
+#include "replay/replay_engine.hpp"
+#include "replay/static_policies.hpp"
 
 namespace ratchet {
 

@@ -3,9 +3,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "../book.hpp"
-#include "../labels.hpp"
 #include "../portfolio.hpp"
 #include "columns.hpp"
+#include "replay/labels.hpp"
 
 namespace ratchet {
 

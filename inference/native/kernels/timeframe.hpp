@@ -1,0 +1,182 @@
+// Higher timeframes. `resample` speaks only on the bar at which a bar of the higher timeframe has closed; on all others
+// it is missing, and by the gate's rule every kernel behind it keeps its state. `latest` brings the result back to
+// every bar. `session` needs neither: it speaks on every bar. `resample` and `latest` are, like those of missing.hpp,
+// not guarded by the gate: the clock goes on where a column is missing.
+#pragma once
+#include "kernels/kernel.hpp"
+
+namespace ratchet {
+
+/// A span's column after one more bar: how 0 first, 1 largest, 2 smallest, 3 last, 4 sum.
+inline double merged(int how, double value, double x) {
+    switch (how) {
+        case 0:
+            return value;
+        case 1:
+            return std::max(value, x);
+        case 2:
+            return std::min(value, x);
+        case 3:
+            return x;
+        default:
+            return value + x;
+    }
+}
+
+/// The spans (k interval + offset, (k + 1) interval + offset] of time. A bar is of the span in which it closes.
+struct Spans {
+    double interval, offset;
+    double end = NONE;  // of the present span; before the first bar there is none
+
+    /// Whether this close is in another span than the one before it, which then is the present one.
+    bool enter(double time) {
+        if (time <= end) return false;  // a clock that is put back stays in the span
+        end = std::ceil((time - offset) / interval) * interval + offset;
+        return true;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(end);
+    }
+    static constexpr double NONE = -1e300;
+};
+
+/// One column of the higher timeframe's bars: of (column, time), time = close of the bar in microseconds since 1970.
+/// A span is closed by the bar that closes at its end or, where that bar never came, by the first bar of a later one,
+/// whether or not the column is missing on it: so the spans of all columns close together. A span without a known value
+/// is missing.
+class Resample final : public Node {
+  public:
+    static constexpr const char* NAME = "resample";
+    static constexpr const char* FORMULA =
+        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column's known values over spans of `interval_us`; "
+        "missing but when one closes";
+    static constexpr int ARITY = 2;
+    static std::vector<Parameter> parameters() {
+        return {{"interval_us", 1, 1e15, true}, {"offset_us", 0, 1e15, true}, {"how", 0, 4, true}};
+    }
+    static Settings examples() {
+        return {{180e6, 0, 0}, {300e6, 60e6, 1}, {300e6, 0, 2}, {60e6, 0, 3}, {420e6, 120e6, 4}};
+    }
+    static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
+
+    explicit Resample(const std::vector<double>& p) : how_(static_cast<int>(p[2])), spans_{p[0], p[1]} {}
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
+        out[0]->clean = true;
+        for (std::size_t i = 0; i < n; ++i) {
+            const double value = finite(in[1][i]) ? finite_or_nan(update(in[0][i], in[1][i])) : NaN;
+            out[0]->clean &= finite(value);
+            out[0]->buffer[i] = value;
+        }
+    }
+    void save(Writer& archive) override { archive(spans_), archive(value_), archive(filled_); }
+    void load(Reader& archive) override { archive(spans_), archive(value_), archive(filled_); }
+
+  private:
+    double update(double x, double time) {
+        double closed = NaN;
+        if (spans_.enter(time)) {
+            if (filled_) closed = value_;  // its last bar never came
+            filled_ = false;
+        }
+        if (finite(x)) {
+            value_ = filled_ ? merged(how_, value_, x) : x;
+            filled_ = true;
+        }
+        if (time == spans_.end) {
+            closed = filled_ ? value_ : NaN;
+            filled_ = false;
+        }
+        return closed;
+    }
+    int how_;
+    Spans spans_;
+    double value_ = 0.0;
+    bool filled_ = false;
+};
+
+/// A session by the clock, which every bar sees: its own so far, and the one before. Spans are those of `resample`.
+struct Session {
+    static constexpr const char* NAME = "session";
+    static constexpr const char* FORMULA =
+        "how 0 first, 1 largest, 2 smallest, 3 last, 4 sum of the column over spans of `interval_us`. output 0: of the "
+        "bars so far of the span in which this one closes; 1: of the last span before it that had bars (while there is "
+        "none, as 0)";
+    static constexpr int ARITY = 2;
+    static std::vector<Parameter> parameters() {
+        return {
+            {"interval_us", 1, 1e15, true}, {"offset_us", 0, 1e15, true}, {"how", 0, 4, true}, {"output", 0, 1, true}};
+    }
+    static Settings examples() {
+        return {{180e6, 0, 0, 0}, {300e6, 60e6, 1, 1}, {300e6, 0, 2, 1}, {60e6, 0, 3, 1}, {420e6, 120e6, 4, 0}};
+    }
+    static int warm_up(const std::vector<double>&) { return 0; }
+
+    using Reading = Output;
+
+    explicit Session(const std::vector<double>& p) : how(static_cast<int>(p[2])), spans{p[0], p[1]} {}
+    bool update(double x, double time) {
+        const bool first = spans.end == Spans::NONE;
+        if (spans.enter(time)) {
+            has_before = !first;
+            before = value;
+            value = x;
+        } else {
+            value = merged(how, value, x);
+        }
+        return true;
+    }
+    double read(const Output& output) const { return output.index && has_before ? before : value; }
+    template <class A>
+    void state(A& archive) {
+        archive(spans), archive(value), archive(before), archive(has_before);
+    }
+
+  private:
+    int how;
+    Spans spans;
+    double value = 0.0, before = 0.0;
+    bool has_before = false;
+};
+
+/// The last value that was not missing.
+class Latest final : public Node {
+  public:
+    explicit Latest(const std::vector<double>&) {}
+    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
+        const double* from = in[0];
+        double *to = out[0]->buffer, value = known_ ? value_ : NaN;
+        for (std::size_t i = 0; i < n; ++i) to[i] = value = finite(from[i]) ? from[i] : value;
+        out[0]->clean = n == 0 || finite(to[0]);
+        known_ = finite(value);
+        if (known_) value_ = value;
+    }
+    void save(Writer& archive) override { archive(value_), archive(known_); }
+    void load(Reader& archive) override { archive(value_), archive(known_); }
+
+  private:
+    double value_ = 0.0;
+    bool known_ = false;
+};
+
+inline std::vector<KernelInfo> timeframe_kernels() {
+    KernelInfo latest{"latest",
+                      "the last value that was not missing",
+                      1,
+                      false,
+                      {},
+                      {{}},
+                      [](const std::vector<double>&) { return 0; },
+                      [](const std::vector<double>& p) { return std::make_unique<Latest>(p); }};
+    KernelInfo resample{Resample::NAME,
+                        Resample::FORMULA,
+                        Resample::ARITY,
+                        false,
+                        Resample::parameters(),
+                        Resample::examples(),
+                        [](const std::vector<double>& p) { return Resample::warm_up(p); },
+                        [](const std::vector<double>& p) { return std::make_unique<Resample>(p); }};
+    return {resample, entry<Session>(), latest};
+}
+
+}  // namespace ratchet

@@ -1,0 +1,1 @@
+"""What trades were worth: figures, intervals, frontiers, forensics."""

@@ -1,0 +1,1 @@
+"""Entries, terms of venues, and what policies make of them."""
