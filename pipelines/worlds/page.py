@@ -20,9 +20,9 @@ HEAD = """# Worlds with a known answer
 
 Written by `python -m pipelines.worlds.page` with the parameters of `ingest.worlds` in `params.yaml`; do not edit it.
 `ingest.sources: [worlds]` (with `ingest.symbols: []`) puts them into the pipeline; the table `data/truth` holds what no
-market would tell: symbol, name, ts (open of the bar), value. Oracles: `oracles.py`, `ou_oracles.py` and `oracle_exits.py` beside
-the worlds in `pipelines/worlds/`. Below a claim comes from the parameters, the figure beside it from {bars:,} bars of seed {seed}, with its
-standard error (none: it is exact).
+market would tell: symbol, name, ts (open of the bar), value. Oracles: `oracles.py`, `ou_oracles.py`, `oracle_exits.py`
+in `pipelines/worlds/`. Below a claim comes from the parameters, the figure beside it from {bars:,} bars of seed {seed},
+with its standard error (none: it is exact).
 
 {bridge}
 """
