@@ -38,7 +38,8 @@ def trained(request, dataset, grid):
         86_400_000_000,
     )
     fitted = fit(kind, dataset, PARAMS)
-    return describe(kind, dataset, fitted, PARAMS, bent_maps(), graph, grid, 10)
+    judged = dataset.rows.of("calibration").fresh()
+    return describe(kind, dataset, fitted, PARAMS, bent_maps(), graph, grid, 10, judged)
 
 
 @pytest.fixture(scope="module")
