@@ -33,9 +33,9 @@ FOUND = """## What the pipeline finds in them
 `worlds.yaml` changes (daily bars, which the shipped windows are made for; no second regime of variance, where there is
 none), and rewrites this table and `docs/worlds.csv`. Trades are those of the test part, on the entries of the shipped
 rule; money is in basis points a trade before fees and slippage, with its 95 % interval over blocks of time (all
-draws of a world together). The best static exit is the best on the training part. The oracle (`pipelines/
-oracle_exits.py`) knows the latent state at each close, not the noise to come, and leaves where the rest of the horizon
-promises nothing; its share is left out where it may earn nothing. In a world the report's scorecard shows it too.
+draws of a world together). The best static exit is the best on the training part. The oracle (`oracle_exits.py`)
+knows the latent state at each close, not the noise to come, and leaves where the rest of the horizon promises nothing;
+its share is left out where it may earn nothing. In a world the report's scorecard shows it too.
 Claims: in how many draws the product's own scorecard says that it earns after costs, and that it beats the static.
 
 What falls short of the best static exit is a null, or worse, and stands here as one. Momentum taught where promises are
