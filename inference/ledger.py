@@ -12,8 +12,8 @@ from inference.variant import DECISION
 REASON_NAMES = ("open", "stop", "target", "time", "liquidation", "emergency")
 EVENT_NAMES = ("entry", "stop_moved", "funding", "exit")
 
-# mirrors `struct Trade` in native/trade.hpp; prices and results per unit of quantity; touched_both: 1 where the bar of
-# an exit holds both levels, in the mode detail 2 where the finer bar that decided does too, or there was none
+# mirrors `struct Trade` in native/replay/trade.hpp; prices and results per unit of quantity; touched_both: 1 where the
+# bar of an exit holds both levels, in the mode detail 2 where the finer bar that decided does too, or there was none
 TRADE = np.dtype(
     [(name, np.int64) for name in ("entry", "entry_index", "exit_index", "entry_ts", "exit_ts")]
     + [(name, np.float64) for name in ("entry_price", "fill_price", "exit_price", "intended_price", "stop_distance")]

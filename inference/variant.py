@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.actions import MAX_STEPS, STOP_STEPS, TARGET_STEPS
 
-# mirrors `struct Decided` in native/replay_engine.hpp: a level that was set or moved, from the bar `index` on; before:
-# the level in force (NaN at first); price: the market's when decided; kind, reason, step, steps, trace as in ACTION
+# mirrors `struct Decided` in native/replay/replay_engine.hpp: a level that was set or moved, from the bar `index` on;
+# before: the level in force (NaN at first); price: the market's when decided; kind, reason, step, steps, trace as in
+# ACTION
 DECISION = np.dtype(
     [(name, np.int64) for name in ("entry", "index")]
     + [(name, np.float64) for name in ("before", "price")]

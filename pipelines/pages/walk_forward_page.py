@@ -111,4 +111,4 @@ def fold_rows(folds: pl.DataFrame) -> str:
 
 
 def _valued(value: float | None, low: float | None, high: float | None, unit: str, signed: bool = False) -> str:
-    return f"{number(value, unit, signed=signed)} <span class=range>{span(low, high, unit)}</span>"
+    return f"{number(value, unit, signed=signed)}<br><span class=range>{span(low, high, unit)}</span>"
