@@ -8,6 +8,7 @@
 
 #include "clones.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/marks.hpp"
 
 namespace ratchet {
 
@@ -58,7 +59,7 @@ class Histogram {
     }
     /// `share`: of all volume, held by the value area.
     Shape shape(double share) const { return shape(bins(), count_, share); }
-    Nodes nodes(const Shape& shape, std::size_t here) const { return nodes(bins(), reach_, shape, here); }
+    Nodes nodes(const Shape& shape, std::size_t here) const { return nodes(bins(), count_, reach_, shape, here); }
     template <class A>
     void state(A& archive) {
         archive(cells_);
@@ -81,8 +82,10 @@ class Histogram {
     static std::size_t begin(const Spread& spread) {
         return static_cast<std::size_t>(static_cast<std::int64_t>(spread.from)) / FOUR * FOUR;
     }
+    /// Not before a few fours, which most bars do not leave: how many they need could not be foretold.
     static std::size_t end(const Spread& spread, std::size_t count) {
-        return std::min(static_cast<std::size_t>(static_cast<std::int64_t>(spread.to)) + 1, count);
+        const std::size_t needed = static_cast<std::size_t>(static_cast<std::int64_t>(spread.to)) + 1;
+        return std::min(std::max(needed, begin(spread) + 3 * FOUR), count);
     }
     RATCHET_CLONES static void put(double* bins, std::size_t count, const Spread* spreads, std::size_t size) {
         for (std::size_t s = 0; s < size; ++s) {
@@ -108,17 +111,15 @@ class Histogram {
         Shape found{};
         found.most = folded(most, Larger());
         found.rounding = 1e-9 * found.most;
-        const double end = static_cast<double>(count) - 1.0;
-        Four fullest = all(end), first = all(end), last{};
-        for (std::size_t i = 0; i < count; i += FOUR) {
-            const Four volume = load(bins + i), place = count_from(static_cast<double>(i));
-            fullest = Smaller()(fullest, volume == found.most ? place : all(end));
-            first = Smaller()(first, volume > found.rounding ? place : all(end));
-            last = volume > found.rounding ? place : last;
-        }
-        found.fullest = static_cast<std::size_t>(folded(fullest, Smaller()));
-        found.first = static_cast<std::size_t>(folded(first, Smaller()));
-        found.last = std::max(static_cast<std::size_t>(folded(last, Larger())), found.first);
+        Marks fullest(count), traded(count);
+        mark(count, fullest, traded, [&](std::size_t i) {
+            const Four volume = load(bins + i);
+            return std::pair{volume == found.most, volume > found.rounding};
+        });
+        const auto end = static_cast<std::ptrdiff_t>(count) - 1;
+        found.fullest = static_cast<std::size_t>(fullest.first(0, end));
+        found.first = static_cast<std::size_t>(traded.first(0, end));
+        found.last = static_cast<std::size_t>(traded.last(end + 1, end));
         grow(bins, count, share * (1.0 - 1e-12) * folded(sum, Plus()), found);  // reached in spite of rounding
         return found;
     }
@@ -140,44 +141,39 @@ class Histogram {
         area.low = static_cast<std::size_t>(low);
         area.high = static_cast<std::size_t>(high);
     }
-    /// Which of the four bins from `i` on are nodes. Of equal bins side by side the lowest is the node. Beyond the
-    /// traded bins lies no volume: a low node needs traded bins on either side.
-    RATCHET_INLINE static void compare(const double* bins, std::size_t reach, const Shape& shape, std::ptrdiff_t i,
-                                       Flags& high, Flags& low) {
-        const double first = static_cast<double>(shape.first), last = static_cast<double>(shape.last);
-        const Four place = count_from(static_cast<double>(i)), volume = load(bins + i);
-        high = (place >= first) & (place <= last);
-        low = (place > first) & (place < last);
-        for (std::size_t d = 1; d <= reach; ++d) {
-            const double away = static_cast<double>(d);
-            const Four before = load(bins + i - d) - volume, after = load(bins + i + d) - volume;
-            const Flags none_before = place<first + away, none_after = place> last - away;
-            high &= (none_before | (before < -shape.rounding)) & (none_after | (after <= shape.rounding));
-            low &= (none_before | (before > shape.rounding)) & (none_after | (after >= -shape.rounding));
-        }
-    }
-    RATCHET_CLONES static Nodes nodes(const double* bins, std::size_t reach, const Shape& shape, std::size_t here) {
+    /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs traded
+    /// bins on either side.
+    RATCHET_CLONES static Nodes nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
+                                      std::size_t here) {
         const auto first = static_cast<std::ptrdiff_t>(shape.first), last = static_cast<std::ptrdiff_t>(shape.last);
+        Marks high(count), low(count), rise(count), fall(count);
+        for (std::size_t w = 0; w < high.size(); ++w) {
+            high[w] = below(last + 1, w) & ~below(first, w);
+            low[w] = below(last, w) & ~below(first + 1, w);
+        }
+        for (std::size_t d = 1; d <= reach; ++d) {
+            mark(count, rise, fall, [&](std::size_t i) {  // from the bin to the one d bins on
+                const Four more = load(bins + i + d) - load(bins + i);
+                return std::pair{more > shape.rounding, more < -shape.rounding};
+            });
+            for (std::size_t w = 0; w < high.size(); ++w) {  // to the first traded bin both, from the last neither
+                const std::uint64_t untraded = below(first, w);
+                const std::uint64_t compared = below(last + 1 - static_cast<std::ptrdiff_t>(d), w);
+                rise[w] = (rise[w] | untraded) & compared;
+                fall[w] = (fall[w] | untraded) & compared;
+            }
+            for (std::size_t w = 0; w < high.size(); ++w) {
+                high[w] &= rise.moved(d, w) & ~rise[w];
+                low[w] &= fall.moved(d, w) & ~fall[w];
+            }
+        }
+        const auto bin = static_cast<std::ptrdiff_t>(here);
         const double bottom = static_cast<double>(first), top = static_cast<double>(last + 1);
-        Nodes found{bottom, top, bottom, top};  // where there is none
-        Flags high, low;
-        auto i = std::max(static_cast<std::ptrdiff_t>(here + 1), first);
-        for (; i <= last && (found.high_above == top || found.low_above == top); i += FOUR) {
-            compare(bins, reach, shape, i, high, low);
-            const Four middle = count_from(static_cast<double>(i) + 0.5);
-            found.high_above = std::min(found.high_above, folded(high ? middle : all(top), Smaller()));
-            found.low_above = std::min(found.low_above, folded(low ? middle : all(top), Smaller()));
-        }
-        i = std::min(static_cast<std::ptrdiff_t>(here), last + 1) - static_cast<std::ptrdiff_t>(FOUR);
-        for (;
-             i + static_cast<std::ptrdiff_t>(FOUR) > first && (found.high_below == bottom || found.low_below == bottom);
-             i -= FOUR) {
-            compare(bins, reach, shape, i, high, low);
-            const Four middle = count_from(static_cast<double>(i) + 0.5);
-            found.high_below = std::max(found.high_below, folded(high ? middle : all(bottom), Larger()));
-            found.low_below = std::max(found.low_below, folded(low ? middle : all(bottom), Larger()));
-        }
-        return found;
+        auto middle = [](std::ptrdiff_t place, double otherwise) {
+            return place < 0 ? otherwise : static_cast<double>(place) + 0.5;
+        };
+        return {middle(high.last(bin, -1), bottom), middle(high.first(bin + 1, -1), top),
+                middle(low.last(bin, -1), bottom), middle(low.first(bin + 1, -1), top)};
     }
     std::size_t count_, reach_, margin_;
     std::vector<double> cells_;  // the bins, and margins in which no search need look where it is

@@ -71,4 +71,11 @@ RATCHET_INLINE double folded(const Four& x, Fold fold) {
     return fold(half, Two{half[1], half[0]})[0];
 }
 
+/// All bits of the four.
+RATCHET_INLINE std::uint64_t merged(const Flags& x) {
+    typedef std::int64_t Two __attribute__((vector_size(16)));
+    const Two half = Two{x[0], x[1]} | Two{x[2], x[3]};
+    return static_cast<std::uint64_t>(half[0] | half[1]);
+}
+
 }  // namespace ratchet
