@@ -69,17 +69,29 @@ struct RollingExtreme {
         if (!window.full()) return NaN;
         return Age ? age : best;
     }
-    void run(const double* x, double* __restrict out, std::size_t n)
-        requires(!Age)
-    {
+    void run(const double* x, double* __restrict out, std::size_t n) {
         const std::size_t unready = std::min(n, window.unready());
         for (std::size_t i = 0, m = 0; i < n; i += m) {
             m = std::min(n - i, window.room());
             const double* kept = suffix.data() + window.at + 1;
             double extreme = turn;
-            for (std::size_t j = 0; j < m; ++j) {
-                extreme = Better{}(extreme, x[i + j]) ? extreme : x[i + j];
-                out[i + j] = Better{}(kept[j], extreme) ? kept[j] : extreme;
+            if constexpr (Age) {
+                const std::uint32_t* kept_at = suffix_at.data() + window.at + 1;
+                const auto size = static_cast<std::uint32_t>(window.items.size());
+                std::uint32_t at = window.at, extreme_at = turn_at;
+                for (std::size_t j = 0; j < m; ++j, ++at) {
+                    const bool same = Better{}(extreme, x[i + j]);
+                    extreme = same ? extreme : x[i + j];
+                    extreme_at = same ? extreme_at : at;
+                    const std::uint32_t age = Better{}(kept[j], extreme) ? at + size - kept_at[j] : at - extreme_at;
+                    out[i + j] = static_cast<double>(static_cast<std::int32_t>(age));
+                }
+                turn_at = extreme_at;
+            } else {
+                for (std::size_t j = 0; j < m; ++j) {
+                    extreme = Better{}(extreme, x[i + j]) ? extreme : x[i + j];
+                    out[i + j] = Better{}(kept[j], extreme) ? kept[j] : extreme;
+                }
             }
             turn = extreme;
             if (window.put(x + i, m)) start_turn();
