@@ -37,7 +37,14 @@ RATCHET_STATELESS(
 RATCHET_STATELESS(Negate, "negate", "-a", 1, double update(double a) const { return -a; })
 RATCHET_STATELESS(Absolute, "absolute", "|a|", 1, double update(double a) const { return std::abs(a); })
 RATCHET_STATELESS(
-    Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) const { return natural_log(a); })
+    Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) const { return natural_log(a); }
+
+    /// Not 0 in its first bit where a is not a normal number above 0.
+    static std::uint64_t oddity(double a) {
+        const auto bits = std::bit_cast<std::uint64_t>(a);
+        return bits | (bits - std::bit_cast<std::uint64_t>(std::numeric_limits<double>::min()));
+    }
+    double usual(double a) const { return natural_log<true>(a); })
 RATCHET_STATELESS(Exponential, "exp", "e^a", 1, double update(double a) const { return natural_exp(a); })
 RATCHET_STATELESS(
     SquareRoot, "sqrt", "square root of a (missing where a < 0)", 1,

@@ -13,6 +13,10 @@ concept Stateless =
 template <class Kernel>
 concept AnswersMissing = requires { Kernel::ANSWERS_MISSING; };
 
+/// Whether a kernel of one input has a quicker way, `usual(a)`, for inputs whose `oddity(a)` is clear in its first bit.
+template <class Kernel>
+concept HasUsual = requires { &Kernel::usual; };
+
 /// The ways of one kernel.
 template <Stateless Kernel>
 class PointwiseRuns {
@@ -56,6 +60,14 @@ class PointwiseRuns {
     template <std::size_t Constants, bool Clean>
     RATCHET_INLINE static bool fill(const Kernel& kernel, const In& in, double* __restrict out, std::size_t n) {
         std::uint64_t odd = 0;
+        if constexpr (HasUsual<Kernel> && Clean && Constants == 0) {
+            std::uint64_t oddities = 0;
+            for (std::size_t i = 0; i < n; ++i) {
+                oddities |= Kernel::oddity(in[0][i]);
+                out[i] = kernel.usual(in[0][i]);
+            }
+            if (oddities >> 63 == 0) return true;
+        }
         for (std::size_t i = 0; i < n; ++i) odd |= oddness(out[i] = value<Constants, Clean>(kernel, in, i, ALL));
         return odd == 0 || settle(out, n);
     }
