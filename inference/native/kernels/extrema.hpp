@@ -45,6 +45,7 @@ struct MonotonicQueue {
 template <class Better, bool Age>
 struct RollingExtreme {
     static constexpr int ARITY = 1;
+    static constexpr bool ALWAYS_FINITE = true;
     static std::vector<Parameter> parameters() { return {{"window", 1, 1e6, true}}; }
     static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }

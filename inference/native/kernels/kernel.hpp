@@ -112,6 +112,10 @@ concept HasReadings = requires { typename Kernel::Reading; };
 template <class Kernel>
 concept HasRun = requires { &Kernel::run; };
 
+/// Whether a kernel with a `run` tells nothing but its inputs or counts: finite on every bar from the first that is.
+template <class Kernel>
+concept AlwaysFinite = requires { Kernel::ALWAYS_FINITE; };
+
 /// The inputs of a kernel over a block.
 template <int Arity>
 struct Inputs {
@@ -152,7 +156,10 @@ class Gated final : public Node {
             if constexpr (HasRun<Kernel>) {
                 if (clean) {
                     Inputs<Kernel::ARITY>(in).run(kernel_, to, n);
-                    out[0]->clean = settle(to, n);
+                    if constexpr (AlwaysFinite<Kernel>)
+                        out[0]->clean = n == 0 || finite(to[0]);
+                    else
+                        out[0]->clean = settle(to, n);
                     return;
                 }
             }

@@ -13,6 +13,7 @@ struct BarsSince {
     static constexpr const char* FORMULA =
         "bars since the condition was last not 0 (or since the start), at most `cap`";
     static constexpr int ARITY = 1;
+    static constexpr bool ALWAYS_FINITE = true;
     static std::vector<Parameter> parameters() { return {{"cap", 1, 1e9, true}}; }
     static Settings examples() { return {{1}, {7}}; }
     static int warm_up(const std::vector<double>&) { return 0; }
@@ -58,6 +59,7 @@ struct ValueWhen {
         "the second input at the last bar whose condition (the first) was not 0, or `earlier` such bars before it; "
         "the third while there was none";
     static constexpr int ARITY = 3;
+    static constexpr bool ALWAYS_FINITE = true;
     static std::vector<Parameter> parameters() { return {{"earlier", 0, 1e5, true}}; }
     static Settings examples() { return {{0}, {1}, {5}}; }
     static int warm_up(const std::vector<double>&) { return 0; }

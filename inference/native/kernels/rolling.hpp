@@ -13,6 +13,7 @@ struct Lag {
     static constexpr const char* NAME = "lag";
     static constexpr const char* FORMULA = "the value `bars` bars ago";
     static constexpr int ARITY = 1;
+    static constexpr bool ALWAYS_FINITE = true;
     static std::vector<Parameter> parameters() { return {{"bars", 1, 1e6, true}}; }
     static Settings examples() { return {{1}, {13}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]); }
@@ -144,7 +145,10 @@ struct RollingMean : RollingSum {
     double update(double x) { return RollingSum::update(x) * inverse; }
     void run(const double* x, double* __restrict out, std::size_t n) {
         RollingSum::run(x, out, n);
-        for (std::size_t i = 0; i < n; ++i) out[i] *= inverse;
+        scale(out, n);
+    }
+    RATCHET_CLONES void scale(double* sums, std::size_t n) const {
+        for (std::size_t i = 0; i < n; ++i) sums[i] *= inverse;
     }
     double inverse;
 };
@@ -230,10 +234,15 @@ struct RollingStd {
         }
         double gaps[2 * FOUR], found[2 * FOUR];
         store(gaps, gap_a), store(gaps + FOUR, gap_b), store(found, found_a), store(found + FOUR, found_b);
-        for (std::size_t lane = 0; i + lane < n; ++lane)
-            if (const double gap = std::abs(items[i + lane] - mean); gap < gaps[lane])
-                gaps[lane] = gap, found[lane] = items[i + lane];
-        return found[std::min_element(gaps, gaps + 2 * FOUR) - gaps];
+        for (std::size_t lane = 0; i + lane < n; ++lane) {  // which is nearer cannot be foretold: without a branch
+            const double item = items[i + lane], gap = std::abs(item - mean);
+            found[lane] = gap < gaps[lane] ? item : found[lane];
+            gaps[lane] = gap < gaps[lane] ? gap : gaps[lane];
+        }
+        gap_a = load(gaps), gap_b = load(gaps + FOUR);
+        const Four least = all(folded(Smaller()(gap_a, gap_b), Smaller())), none = all(2.0 * FOUR);
+        const Four place = Smaller()(gap_a == least ? count_from(0.0) : none, gap_b == least ? count_from(FOUR) : none);
+        return found[static_cast<std::size_t>(folded(place, Smaller()))];
     }
     Ring window;
     WindowSum first, second;
