@@ -143,10 +143,15 @@ struct Session {
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
-    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
+    void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
         const double* from = in[0];
         double *to = out[0]->buffer, value = known_ ? value_ : NaN;
-        for (std::size_t i = 0; i < n; ++i) to[i] = value = finite(from[i]) ? from[i] : value;
+        if (clean && n > 0) {
+            std::copy_n(from, n, to);
+            value = from[n - 1];
+        } else {
+            for (std::size_t i = 0; i < n; ++i) to[i] = value = finite(from[i]) ? from[i] : value;
+        }
         out[0]->clean = n == 0 || finite(to[0]);
         known_ = finite(value);
         if (known_) value_ = value;
