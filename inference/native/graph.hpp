@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "clamps.hpp"
 #include "graph_spec.hpp"
 #include "group.hpp"
 #include "layout.hpp"
@@ -130,15 +131,24 @@ class Graph {
         std::map<std::pair<std::string, std::size_t>, std::size_t>
             batches;  // by kernel, and which inputs are constants
         std::map<SharedState, std::size_t> shared;
+        const Clamps all_clamps(spec);
+        std::map<std::size_t, Clamp> clamps;
         for (std::size_t i = 0; i < count; ++i) {
             const NodeSpec& node = spec.nodes[i];
             parameters.push_back(node.parameters_of(symbol));
             kinds.push_back(check(node, i, parameters[i]));
             owners.push_back(i);
             inputs.push_back(node.inputs);
-            for (std::size_t a = 0; a < node.inputs.size(); ++a)
-                if (kinds[static_cast<std::size_t>(node.inputs[a])] == NodeKind::constant) constants[i] |= 1U << a;
-            batch[i] = batches.emplace(std::pair{node.op, constants[i]}, batches.size()).first->second;
+            if (const auto clamp = all_clamps.at(i, parameters); clamp && !clamps.contains(clamp->inner)) {
+                clamps.emplace(i, *clamp);
+                inputs[i] = {clamp->input};
+                inputs[clamp->inner].clear();
+                kinds[clamp->inner] = NodeKind::absent;
+            }
+            for (std::size_t a = 0; a < inputs[i].size(); ++a)
+                if (kinds[static_cast<std::size_t>(inputs[i][a])] == NodeKind::constant) constants[i] |= 1U << a;
+            const std::string op = clamps.contains(i) ? "clamp" : node.op;
+            batch[i] = batches.emplace(std::pair{op, constants[i]}, batches.size()).first->second;
             if (kinds[i] != NodeKind::kernel || node.op == "input" || node.op == "as_of") continue;
             if (!find_kernel(node.op).shared) continue;
             SharedState key{node.op, node.inputs, {parameters[i].begin(), parameters[i].end() - 1}};
@@ -155,9 +165,12 @@ class Graph {
                 of_node[node] = &stage.works.emplace_back(work(spec.nodes[node], node, parameters[node]));
             for (const auto& nodes : part.batches)
                 for (std::size_t node : nodes) {
-                    const Pointwise kernel = find_kernel(spec.nodes[node].op).make_pointwise(parameters[node]);
+                    const auto clamp = clamps.find(node);
+                    const Pointwise kernel = clamp == clamps.end()
+                                                 ? find_kernel(spec.nodes[node].op).make_pointwise(parameters[node])
+                                                 : clamp_kernel(clamp->second.low, clamp->second.high);
                     if (node == nodes[0]) stage.group.begin_batch(kernel, constants[node]);
-                    stage.group.add(kernel, columns_of(spec.nodes[node].inputs), column_[node]);
+                    stage.group.add(kernel, columns_of(inputs[node]), column_[node]);
                 }
         }
         for (std::size_t node = 0; node < count; ++node) {

@@ -15,6 +15,7 @@ enum class NodeKind {
     kernel,     // with state, a named series, or the clock
     reading,    // one more number of an earlier kernel
     input,      // a column of the bars, which is read where it stands
+    absent,     // part of another node, and never run
 };
 
 /// Part of a run: kernels one after the other, then a group of those without state, in batches of one kind. By node.
@@ -46,7 +47,8 @@ class Layout {
   private:
     bool pointwise(std::size_t node) const { return kinds_[node] == NodeKind::pointwise; }
     bool constant(std::size_t node) const { return kinds_[node] == NodeKind::constant; }
-    bool given(std::size_t node) const { return constant(node) || kinds_[node] == NodeKind::input; }
+    bool absent(std::size_t node) const { return kinds_[node] == NodeKind::absent; }
+    bool given(std::size_t node) const { return constant(node) || absent(node) || kinds_[node] == NodeKind::input; }
     /// Whether its column is never another's: written once, or told in each block where it stands.
     bool keeps(std::size_t node) const { return given(node) || end_[node]; }
     template <class Each>
@@ -66,7 +68,7 @@ class Layout {
             parts.resize(std::max(parts.size(), part_[node] + 1)), groups.resize(parts.size());
             if (pointwise(node))
                 groups[part_[node]].push_back(node);
-            else if (owners_[node] == node && !constant(node))
+            else if (owners_[node] == node && !constant(node) && !absent(node))
                 parts[part_[node]].kernels.push_back(node);
         }
         for (std::size_t i = 0; i < parts.size(); ++i) parts[i].batches = batches(groups[i], batch);

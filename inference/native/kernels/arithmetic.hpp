@@ -81,6 +81,14 @@ struct Ratio {
     double otherwise;
 };
 
+/// What graphs make of a maximum and a minimum with constants.
+struct Clamped {
+    static constexpr int ARITY = 1;
+    explicit Clamped(const std::vector<double>& p) : low(p[0]), high(p[1]) {}
+    double update(double a) const { return std::min(std::max(a, low), high); }
+    double low, high;
+};
+
 inline std::vector<KernelInfo> arithmetic_kernels() {
     return {entry<Constant>(),
             pointwise_entry<Add>(),

@@ -10,6 +10,9 @@ namespace ratchet {
 std::vector<KernelInfo> series_kernels();  // of any series: averages, windows, indicators, models of volatility
 std::vector<KernelInfo> level_kernels();   // of prices at which a market may turn
 
+/// A number held between two others: a maximum and a minimum in one.
+Pointwise clamp_kernel(double low, double high);
+
 inline const std::vector<KernelInfo>& kernels() {
     static const std::vector<KernelInfo> all = [] {
         std::vector<KernelInfo> list = series_kernels();

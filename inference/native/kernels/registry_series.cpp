@@ -26,4 +26,6 @@ std::vector<KernelInfo> series_kernels() {
     return list;
 }
 
+Pointwise clamp_kernel(double low, double high) { return PointwiseRuns<Clamped>::make({low, high}); }
+
 }  // namespace ratchet
