@@ -55,7 +55,9 @@ def naive_profile(high, low, volume, window, bins, share, reach):
     return np.array(rows)
 
 
-@pytest.mark.parametrize(("window", "bins", "share", "node"), [(100, 48, 0.7, 2), (20, 11, 0.9, 1), (60, 96, 0.7, 5)])
+@pytest.mark.parametrize(
+    ("window", "bins", "share", "node"), [(100, 48, 0.7, 2), (20, 11, 0.9, 1), (60, 96, 0.7, 5), (100, 96, 0.7, 70)]
+)
 def test_profile_equals_the_loop(market, window, bins, share, node) -> None:
     out = compute(profile(window, bins, share, node)._asdict(), market)
     b = market[0]

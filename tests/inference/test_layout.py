@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.expression import Expr, bar, constant
+from features.expression import Expr, bar, constant, maximum, minimum
 from features.graph import to_data
 from inference import Graph, _native
 
@@ -73,3 +73,28 @@ def test_the_bits_do_not_depend_on_what_else_is_in_the_graph(bars) -> None:
     whole = run(to_data(chain, [], MINUTE), bars, BARS)
     for name, expr in chain.items():
         assert np.array_equal(run(to_data({name: expr}, [], MINUTE), bars, BARS)[name], whole[name], equal_nan=True)
+
+
+@pytest.mark.parametrize("block", [BARS, 1])
+def test_numbers_are_held_between_constants(bars, block) -> None:
+    """A maximum of a minimum is one step where nothing else reads the inner one, whichever way round."""
+    x = (bar("close") / bar("open")).log()  # of either sign
+    inner = maximum(x, -0.004)
+    outputs = {
+        "min_max": minimum(maximum(x, -0.01), 0.01),
+        "max_min": maximum(minimum(x, 0.012), -0.008),
+        "crossed": minimum(maximum(x, 0.005), -0.005),
+        "read twice": minimum(inner, 0.004),
+        "inner": inner,
+        "three": maximum(minimum(maximum(x, -0.02), 0.015), 0.001),
+        "missing": minimum(maximum((0.0 * x).log(), -1.0), 1.0),
+    }
+    out = run(to_data(outputs, list(outputs), MINUTE), bars, block)
+    log = run(to_data({"x": x}, ["x"], MINUTE), bars, BARS)["x"]
+    assert np.array_equal(out["min_max"], np.clip(log, -0.01, 0.01))
+    assert np.array_equal(out["max_min"], np.clip(log, -0.008, 0.012))
+    assert np.array_equal(out["crossed"], np.full(BARS, -0.005))
+    assert np.array_equal(out["read twice"], np.clip(log, -0.004, 0.004))
+    assert np.array_equal(out["inner"], np.maximum(log, -0.004))
+    assert np.array_equal(out["three"], np.clip(log, 0.001, 0.015))
+    assert np.isnan(out["missing"]).all()

@@ -36,15 +36,6 @@ RATCHET_STATELESS(
     double update(double a, double b) const { return a <= b ? 1.0 : 0.0; })
 RATCHET_STATELESS(Negate, "negate", "-a", 1, double update(double a) const { return -a; })
 RATCHET_STATELESS(Absolute, "absolute", "|a|", 1, double update(double a) const { return std::abs(a); })
-RATCHET_STATELESS(
-    Logarithm, "log", "ln a (missing where a <= 0)", 1, double update(double a) const { return natural_log(a); }
-
-    /// Not 0 in its first bit where a is not a normal number above 0.
-    static std::uint64_t oddity(double a) {
-        const auto bits = std::bit_cast<std::uint64_t>(a);
-        return bits | (bits - std::bit_cast<std::uint64_t>(std::numeric_limits<double>::min()));
-    }
-    double usual(double a) const { return natural_log<true>(a); })
 RATCHET_STATELESS(Exponential, "exp", "e^a", 1, double update(double a) const { return natural_exp(a); })
 RATCHET_STATELESS(
     SquareRoot, "sqrt", "square root of a (missing where a < 0)", 1,
@@ -53,6 +44,23 @@ RATCHET_STATELESS(
     Where, "where", "a where the condition is not 0, else b", 3,
     double update(double condition, double a, double b) const { return condition != 0.0 ? a : b; })
 #undef RATCHET_STATELESS
+
+struct Logarithm {
+    static constexpr const char* NAME = "log";
+    static constexpr const char* FORMULA = "ln a (missing where a <= 0)";
+    static constexpr int ARITY = 1;
+    static std::vector<Parameter> parameters() { return {}; }
+    static Settings examples() { return {{}}; }
+    static int warm_up(const std::vector<double>&) { return 0; }
+    explicit Logarithm(const std::vector<double>&) {}
+    double update(double a) const { return natural_log(a); }
+    double usual(double a) const { return natural_log<true>(a); }
+    /// Its first bit is set where a is not a normal number above 0.
+    static std::uint64_t oddity(double a) {
+        const auto bits = std::bit_cast<std::uint64_t>(a);
+        return bits | (bits - std::bit_cast<std::uint64_t>(std::numeric_limits<double>::min()));
+    }
+};
 
 struct Constant {
     static constexpr const char* NAME = "constant";

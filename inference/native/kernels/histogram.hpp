@@ -141,8 +141,8 @@ class Histogram {
         area.low = static_cast<std::size_t>(low);
         area.high = static_cast<std::size_t>(high);
     }
-    /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs traded
-    /// bins on either side.
+    /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs
+    /// traded bins on either side.
     RATCHET_CLONES static Nodes nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
                                       std::size_t here) {
         const auto first = static_cast<std::ptrdiff_t>(shape.first), last = static_cast<std::ptrdiff_t>(shape.last);

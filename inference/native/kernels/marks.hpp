@@ -1,5 +1,5 @@
-// Which of many numbers meet a condition: a bit for each, 64 to a word. What is then asked of them (the first, the last,
-// the neighbours' answers) takes no search and nothing that a processor must foretell.
+// Which of many numbers meet a condition: a bit for each, 64 to a word. What is then asked of them (the first, the
+// last, the neighbours' answers) takes no search and nothing that a processor must foretell.
 #pragma once
 #include <array>
 #include <bit>
