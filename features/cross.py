@@ -91,7 +91,7 @@ def log_close(symbol: str, p: CrossParams) -> Expr:
 
 def own_log_close() -> Expr:
     """ln of this symbol's close one bar ago: what the others see of it."""
-    return bar("close").lag(1).log()
+    return bar("close").log().lag(1)
 
 
 def symbol_pair(symbol: str, p: CrossParams) -> Pair:

@@ -164,10 +164,11 @@ def expressions(
                     outcome, rate, entered, high, p.window_bars, p.regime_prior
                 )
         out[f"{name}_excursion_trend"] = trend(values, p.recent_bars, p.window_bars)
-    peak, trough = bar("high").rolling_max(p.peak_bars), bar("low").rolling_min(p.peak_bars)
+    high, low, close = (bar(column).log() for column in ("high", "low", "close"))
+    peak, trough = high.rolling_max(p.peak_bars), low.rolling_min(p.peak_bars)
     scale = sigma * p.peak_bars**0.5
-    out["drawdown"] = minimum((peak / bar("close")).log() / scale, MAX_EXCURSION)
-    out["rally"] = minimum((bar("close") / trough).log() / scale, MAX_EXCURSION)
+    out["drawdown"] = minimum((peak - close) / scale, MAX_EXCURSION)
+    out["rally"] = minimum((close - trough) / scale, MAX_EXCURSION)
     out["peak_age"] = bar("high").bars_since_max(p.peak_bars) / float(p.peak_bars)
     out["trough_age"] = bar("low").bars_since_min(p.peak_bars) / float(p.peak_bars)
     return out

@@ -147,9 +147,10 @@ def run_move() -> Expr:
 
     Fraction of price; warm-up 2 bars, and a run that began before then counts from its last bar there.
     """
-    close, before = bar("close"), bar("close").lag(1)
+    close, before, log_close = bar("close"), bar("close").lag(1), bar("close").log()
     direction = (close > before) - (close < before)
-    return (close / value_when(direction - direction.lag(1), before, 0, before)).log()
+    start = value_when(direction - direction.lag(1), log_close.lag(1), 0, log_close.lag(1))
+    return log_close - start
 
 
 def runs_score(bars: int) -> Expr:
@@ -170,7 +171,7 @@ def expressions(p: ExhaustionParams, volatility: VolatilityParams) -> dict[str, 
     """All outputs of the family; `volatility` defines the unit of speed."""
     sigma = ewma_sigma(volatility)
     n = p.velocity_bars
-    velocity = (bar("close") / bar("close").lag(n)).log() / (sigma * n**0.5)
+    velocity = log_return(n) / (sigma * n**0.5)
     plus, minus = directional(p.adx_bars)
     volume = (1.0 + bar("volume")).log()
     surprise = (volume - volume.rolling_mean(p.volume_bars)) / maximum(volume.rolling_std(p.volume_bars), 1e-6)

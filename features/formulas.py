@@ -113,12 +113,6 @@ def _form(expr: Expr) -> tuple[tuple[Expr, ...], str]:
     if (clipped := _clipped(expr)) is not None:
         inner, low, high = clipped
         return (inner,), f"clip|{low}, {high}"
-    if expr.op == "log" and (clipped := _clipped(expr.inputs[0])) is not None:
-        inner, low, high = clipped
-        if (low, high) == ("0.01", "100") and inner.op == "divide" and inner.inputs[1].op == "maximum":
-            over, least = inner.inputs[1].inputs
-            if least.op == "constant" and _number(least.parameters[0][1]) == "1e-12":
-                return (inner.inputs[0], over), "log_ratio|"
     names = _PARAMETERS.get(expr.op, [])
     if any(not isinstance(value, float | Table) for _, value in expr.parameters):  # fitted, one set per symbol
         return expr.inputs, f"{expr.op}|{', '.join(names)}"

@@ -7,6 +7,7 @@ from math import log
 import numpy as np
 
 from features.expression import Expr, bar, constant, maximum, minimum, ratio
+from features.volatility_ranges import log_return
 
 HURST_SCALES = (1, 2, 4, 8)
 
@@ -22,7 +23,7 @@ def hurst(window: int) -> Expr:
     weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     slope = constant(0.0)
     for weight, scale in zip(weights, HURST_SCALES, strict=True):
-        std = (bar("close") / bar("close").lag(scale)).log().rolling_std(window)
+        std = log_return(scale).rolling_std(window)
         # a standstill gives k^0.5 times one tiny number: the slope of a random walk
         slope = slope + float(weight) * maximum(std, 1e-12 * scale**0.5).log()
     return maximum(minimum(slope, 1.0), 0.0)

@@ -13,7 +13,7 @@ from features import fibonacci, gann, patterns, sessions, zones
 from features.expression import Expr, bar, maximum, minimum, where
 from features.prices import Level, known_where
 from features.profile import Profile, profile
-from features.swings import legs, parabolic_sar, swing
+from features.swings import legs, parabolic_sar, swing, zigzag
 from features.time_zones import check_zone
 from features.volatility import VolatilityParams, ewma_sigma
 from inference.checks import number_in, whole_in
@@ -179,7 +179,7 @@ def expressions(p: LevelsParams, volatility: VolatilityParams) -> dict[str, Expr
         "zone_above_strength": (1.0 + above_strength).log(),
         "profile_density": density,
         "swing_direction": live.direction,
-        "swing_size": (1.0 + (live.extreme / live.origin).log().abs() / one).log(),
+        "swing_size": (1.0 + (zigzag(inputs, 1) - zigzag(inputs, 2)).abs() / one).log(),
         "swing_age": live.age / (live.age + float(p.horizon_bars)),
         "swing_retraced": where(leg.abs() > 0.0, (live.extreme - close) / where(leg.abs() > 0.0, leg, 1.0), 0.0),
         "harmonic_fit": harmonic.best,

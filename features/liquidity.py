@@ -8,7 +8,7 @@ from __future__ import annotations
 from features.divergence import value_when
 from features.expression import Expr, bar, maximum, minimum, ratio, where
 from features.scaling import deviation, held
-from features.volatility_ranges import root_mean_square
+from features.volatility_ranges import root_mean_square, span
 
 
 def money() -> Expr:
@@ -83,9 +83,9 @@ def high_low_spread(window: int) -> Expr:
     high, low, before = bar("high"), bar("low"), bar("close").lag(1)
     gap = maximum(before - high, 0.0) - maximum(low - before, 0.0)
     top, bottom = high + gap, low + gap
-    span, moved = (high / low).log(), (top / bottom).log()
+    own, moved = span(), (top / bottom).log()
     both = (maximum(top, high.lag(1)) / minimum(bottom, low.lag(1))).log()
     k: float = 3.0 - 2.0 * 2.0**0.5
-    alpha = (span.lag(1) * span.lag(1) + moved * moved).sqrt() * ((2.0**0.5 - 1.0) / k) - both * k**-0.5
+    alpha = (own.lag(1) * own.lag(1) + moved * moved).sqrt() * ((2.0**0.5 - 1.0) / k) - both * k**-0.5
     grown = maximum(alpha, 0.0).exp()
     return (2.0 * (grown - 1.0) / (1.0 + grown)).rolling_mean(window)

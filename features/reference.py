@@ -31,7 +31,15 @@ from features.swings import legs, turned, zigzag
 from features.timeframes import TimeframesParams
 from features.volatility import VolatilityParams, clock_factors, ewma_sigma, log_return
 from features.volatility_models import Models
-from features.volatility_ranges import rogers_satchell_variance
+from features.volatility_ranges import (
+    body,
+    gap,
+    log_root,
+    mean_square,
+    rogers_satchell_variance,
+    span,
+    yang_zhang_variance,
+)
 from inference import Graph, _native
 from inference.levels import GROUPS
 
@@ -65,13 +73,14 @@ REGIMES: dict[int, dict[str, float]] = {
 
 SHORTHAND = {
     "ret": log_return(),
-    "gap": (bar("open") / bar("close").lag(1)).log(),
-    "span": (bar("high") / bar("low")).log(),
-    "body": (bar("close") / bar("open")).log(),
+    "gap": gap(),
+    "span": span(),
+    "body": body(),
     "scale": ewma_sigma(VolatilityParams()),
     "unit": unit(LevelsParams(), VolatilityParams()),
     "log_high": bar("high").log(),
     "log_low": bar("low").log(),
+    "log_close": bar("close").log(),
 }
 ALWAYS = FeatureParams(
     VolatilityParams(implied=""),
@@ -186,7 +195,10 @@ def labels(every: Outputs) -> dict[int, str]:
         "garch_variance": every["volatility"]["garch_sigma"].inputs[0],
         "gjr_variance": _inner(every["volatility"]["gjr_log"], "gjr"),
         "egarch_variance": _inner(every["volatility"]["egarch_log"], "egarch"),
+        "regime_variance": _inner(every["volatility"]["regime_horizon_log"], "log").inputs[0].inputs[0],
         "rogers_satchell_variance": rogers_satchell_variance(p.volatility.window_bars),
+        "yang_zhang_variance": yang_zhang_variance(p.volatility.window_bars),
+        **{f"log_realised_{n}": log_root(mean_square(log_return(), n)) for n in p.volatility.realised_bars},
         **clock_factors(p.volatility),
         "tops": pivot_high(p.levels.pivot_bars),
         "bottoms": pivot_low(p.levels.pivot_bars),
@@ -228,9 +240,7 @@ def described() -> list[str]:
     three_parameters = parameters_of(THREE_REGIMES)
     lines = ["## Shorthand", ""]
     lines += [f"- `{name} = {formulas.write(name, expr)[0][1]}`" for name, expr in SHORTHAND.items()]
-    lines.append(
-        "- `log_ratio(a, b) = log(clip(a / maximum(b, 1e-12), 0.01, 100))`; `clip(x, low, high)`: x inside both"
-    )
+    lines.append("- `clip(x, low, high)`: x inside both")
 
     def write(family: str, name: str, expr: Expr, warm_up: int, depends: list[str], option: str) -> None:
         told = entry(family, name)

@@ -84,13 +84,13 @@ def sign(x: Expr) -> Expr:
 
 def trend(bars: int) -> Expr:
     """ln(close / EMA of the close): above 0 in a rising market, a pure number."""
-    return (bar("close") / bar("close").ema(bars)).log()
+    return bar("close").log() - bar("close").ema(bars).log()
 
 
 def velocity(bars: int) -> Expr:
     """Return over `bars` bars in standard deviations of that span, capped at 5 (0 where nothing moved)."""
     spread = log_return().rolling_std(2 * bars) * bars**0.5
-    return maximum(minimum(ratio((bar("close") / bar("close").lag(bars)).log(), spread, 0.0), 5.0), -5.0)
+    return maximum(minimum(ratio(log_return(bars), spread, 0.0), 5.0), -5.0)
 
 
 def expressions(p: TimeframesParams) -> dict[str, Expr]:

@@ -26,10 +26,10 @@ from features.volatility_models import (
     OPTIONAL,
     Models,
     egarch,
-    egarch_horizon,
     garch_horizon,
     gjr,
-    har,
+    log_egarch_horizon,
+    log_har,
 )
 from features.volatility_models import fit_garch as fit
 from features.volatility_ranges import (
@@ -44,11 +44,15 @@ from features.volatility_ranges import (
     jump_share,
     keltner_width,
     log_ratio,
+    log_return,
+    log_root,
+    log_volatility,
+    mean_square,
     parkinson,
-    rogers_satchell,
+    rogers_satchell_variance,
     root_mean_square,
     true_range,
-    yang_zhang,
+    yang_zhang_variance,
 )
 from features.volatility_regimes import (
     fit_regimes,
@@ -138,11 +142,6 @@ class VolatilityParams:
             )
 
 
-def log_return() -> Expr:
-    """ln(close / previous close)."""
-    return (bar("close") / bar("close").lag(1)).log()
-
-
 def ewma_sigma(p: VolatilityParams) -> Expr:
     """sqrt of the EWMA of squared log returns (RiskMetrics 1996, section 5.2), at least 1e-6: fraction of price a bar.
 
@@ -228,21 +227,21 @@ def clock(p: VolatilityParams) -> dict[str, Expr]:
         expected = expected * factor
     out["seasonal_sigma"] = expected
     for kind, variance in gap_variances(p.window_bars, p.ewma_decay).items():
-        out[f"{kind}_gap_log"] = log_ratio(variance.sqrt(), sigma)
+        out[f"{kind}_gap_log"] = log_ratio(log_root(variance), sigma)
     return out
 
 
 def measured(p: VolatilityParams) -> dict[str, Expr]:
     """Outputs without fitted constants; `_log` marks ln of the ratio to sigma, within ln(1/100) and ln(100)."""
     ret, sigma, n = log_return(), ewma_sigma(p), p.window_bars
-    out = {f"realised_log_{bars}": log_ratio(root_mean_square(ret, bars), sigma) for bars in p.realised_bars}
+    out = {f"realised_log_{bars}": log_ratio(log_root(mean_square(ret, bars)), sigma) for bars in p.realised_bars}
     return out | {
-        "rogers_satchell_log": log_ratio(rogers_satchell(n), sigma),
-        "yang_zhang_log": log_ratio(yang_zhang(n), sigma),
-        "gap_log": log_ratio(root_mean_square(gap(), n), sigma),
-        "body_log": log_ratio(root_mean_square(body(), n), sigma),
-        "bollinger_width_log": log_ratio(bollinger_width(n), sigma),
-        "keltner_width_log": log_ratio(keltner_width(n, p.atr_bars), sigma),
+        "rogers_satchell_log": log_ratio(log_root(rogers_satchell_variance(n)), sigma),
+        "yang_zhang_log": log_ratio(log_root(yang_zhang_variance(n)), sigma),
+        "gap_log": log_ratio(log_root(mean_square(gap(), n)), sigma),
+        "body_log": log_ratio(log_root(mean_square(body(), n)), sigma),
+        "bollinger_width_log": log_ratio(log_volatility(bollinger_width(n)), sigma),
+        "keltner_width_log": log_ratio(log_volatility(keltner_width(n, p.atr_bars)), sigma),
         "jump_share": jump_share(ret, n),
         "downside_share": downside_share(ret, n),
         "volatility_of_volatility": volatility_of_volatility(p),
@@ -252,16 +251,18 @@ def measured(p: VolatilityParams) -> dict[str, Expr]:
 def forecast(p: VolatilityParams, garch: Expr, constants: Models) -> dict[str, Expr]:
     """Outputs of the fitted models: forecasts for the next bar and, `_horizon_`, per bar over horizon_bars."""
     ret, sigma = log_return(), ewma_sigma(p)
-    out = {"garch_horizon_log": log_ratio(garch_horizon(garch, constants["garch"], p.horizon_bars).sqrt(), sigma)}
+    ahead = garch_horizon(garch, constants["garch"], p.horizon_bars)
+    out = {"garch_horizon_log": log_ratio(log_root(ahead), sigma)}
     if "gjr" in constants:
         variance = gjr(ret, constants["gjr"])
-        out["gjr_log"] = log_ratio(variance.sqrt(), sigma)
-        out["gjr_horizon_log"] = log_ratio(garch_horizon(variance, constants["gjr"], p.horizon_bars).sqrt(), sigma)
+        out["gjr_log"] = log_ratio(log_root(variance), sigma)
+        ahead = garch_horizon(variance, constants["gjr"], p.horizon_bars)
+        out["gjr_horizon_log"] = log_ratio(log_root(ahead), sigma)
     if "egarch" in constants:
-        variance = egarch(ret, constants["egarch"])
-        out["egarch_log"] = log_ratio(variance.sqrt(), sigma)
-        ahead = egarch_horizon(variance, constants["egarch"], p.horizon_bars)
-        out["egarch_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
+        variance = egarch(ret, constants["egarch"]).log()  # which is never 0
+        out["egarch_log"] = log_ratio(variance * 0.5, sigma)
+        ahead = log_egarch_horizon(variance, constants["egarch"], p.horizon_bars)
+        out["egarch_horizon_log"] = log_ratio(ahead * 0.5, sigma)
     if "regime" in constants:
         fitted = constants["regime"]
         if p.regimes == 2:
@@ -272,7 +273,7 @@ def forecast(p: VolatilityParams, garch: Expr, constants: Models) -> dict[str, E
             out["middle_probability"], probability = states[1:]
             ahead = three_regime_horizon(states, fitted, p.horizon_bars)
         out["turbulent_probability"] = probability
-        out["regime_horizon_log"] = log_ratio(ahead.sqrt(), sigma)
+        out["regime_horizon_log"] = log_ratio(log_root(ahead), sigma)
     if "har" in constants:
-        out["har_horizon_log"] = log_ratio(har(ret, constants["har"], p.realised_bars), sigma)
+        out["har_horizon_log"] = log_ratio(log_har(ret, constants["har"], p.realised_bars), sigma)
     return out

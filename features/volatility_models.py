@@ -16,14 +16,12 @@ from numpy.polynomial import chebyshev
 
 from features.expression import Expr, maximum, minimum
 from features.volatility_fits import Constants, Floats, Returns, each_symbol, mean_ahead, per_symbol
-from features.volatility_ranges import root_mean_square
+from features.volatility_ranges import LEAST, log_root, mean_square
 from features.volatility_regimes import fit_regimes
 
 Models = dict[str, Constants]
 
 OPTIONAL = ("gjr", "egarch", "regime", "har")
-# Smallest realised volatility of a window: below, its logarithm says nothing.
-FLOOR = 1e-8
 # Of the polynomial in ln h that forecasts EGARCH to the horizon, and how far from its centre it reaches.
 EGARCH_DEGREE = 8
 EGARCH_RANGE = 5.0
@@ -71,7 +69,7 @@ def fit_egarch(returns: Returns) -> Constants:
 def fit_har(returns: Returns, windows: Sequence[int], horizon: int) -> Constants:
     """Coefficients of the logarithmic HAR by least squares: ln RV(next horizon) on 1 and ln RV(window) of each window.
 
-    intercept, and `b{window}` each. RV is the root mean square of returns, at least FLOOR.
+    intercept, and `b{window}` each. RV is the root mean square of returns, at least LEAST.
     """
 
     def one(x: Floats, scale: float, symbol: str) -> dict[str, float]:
@@ -127,22 +125,22 @@ def garch_horizon(variance: Expr, constants: Constants, horizon: int) -> Expr:
     return mean_ahead(variance, constants["omega"], persistence, horizon)
 
 
-def egarch_horizon(variance: Expr, constants: Constants, horizon: int) -> Expr:
-    """mean of E[h] over the next `horizon` bars of EGARCH with normal shocks, from h' = `variance`, exact in form.
+def log_egarch_horizon(log_variance: Expr, constants: Constants, horizon: int) -> Expr:
+    """ln of the mean of E[h] over the next `horizon` bars of EGARCH with normal shocks, from ln h', exact in form.
 
     E[h_i] = h'^(beta^(i-1)) exp(omega sum_j beta^j) prod_j E[exp(beta^j g)], j < i - 1, with the closed form of
     E[exp(b g)], g = alpha (|z| - sqrt(2/pi)) + gamma z (Nelson 1991, theorem A1.2). ln of the mean is smooth in ln h':
     a polynomial takes its place, exact to 1e-8 relative for 10 bars and 1e-3 for 1,000, within e^5 times either way of
-    the variance to which the model returns; farther out that bound counts. Squared fraction of price.
+    the variance to which the model returns; farther out that bound counts.
     """
     fits = {s: _egarch_polynomial({n: values[s] for n, values in constants.items()}, horizon) for s in constants["mu"]}
     centre = per_symbol({s: fit[0] for s, fit in fits.items()})
-    u = maximum(minimum((variance.log() - centre) / EGARCH_RANGE, 1.0), -1.0)
+    u = maximum(minimum((log_variance - centre) / EGARCH_RANGE, 1.0), -1.0)
     degree = len(next(iter(fits.values()))[1]) - 1
     total = per_symbol({s: fit[1][degree] for s, fit in fits.items()})
     for power in range(degree - 1, -1, -1):
         total = total * u + per_symbol({s: fit[1][power] for s, fit in fits.items()})
-    return total.exp()
+    return total
 
 
 def egarch_log_mean(log_variance: Floats, c: dict[str, float], horizon: int) -> Floats:
@@ -170,23 +168,22 @@ def _egarch_polynomial(c: dict[str, float], horizon: int) -> tuple[float, list[f
     return centre, [float(x) for x in chebyshev.cheb2poly(fitted)]
 
 
-def har(ret: Expr, constants: Constants, windows: Sequence[int]) -> Expr:
-    """exp(intercept + sum of b ln RV(window)): realised volatility of the next horizon, fraction of price a bar.
+def log_har(ret: Expr, constants: Constants, windows: Sequence[int]) -> Expr:
+    """intercept + sum of b ln RV(window): ln of the realised volatility of the next horizon.
 
     HAR (Corsi 2009, Journal of Financial Econometrics 7) in logarithms, RV = root mean square of returns. It is the
     median rather than the mean of a log-normal forecast. Warm-up: the longest window.
     """
     total = per_symbol(constants["intercept"])
     for window in windows:
-        level = maximum(root_mean_square(ret, window), FLOOR).log()
-        total = total + per_symbol(constants[f"b{window}"]) * level
-    return total.exp()
+        total = total + per_symbol(constants[f"b{window}"]) * log_root(mean_square(ret, window))
+    return total
 
 
 def _log_realised(values: Floats, window: int) -> Floats:
     """ln of the root mean square of each `window` neighbours; the first result ends at value window - 1."""
     mean = np.lib.stride_tricks.sliding_window_view(values * values, window).mean(axis=1)
-    return np.asarray(np.log(np.maximum(np.sqrt(mean), FLOOR)))
+    return np.asarray(np.log(np.maximum(np.sqrt(mean), LEAST)))
 
 
 def _arch(x: Floats, symbol: str, model: str, o: int) -> Any:

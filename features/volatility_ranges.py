@@ -1,5 +1,9 @@
 """Volatility measured from the bars themselves: ranges, gaps, jumps and bands, as expressions without fitted constants.
 
+Returns are differences of logarithms, one of each price for all of them: a logarithm takes longer than a subtraction,
+and the 2e-15 that the difference is off by lies far below a tick of any market. Logarithms of ratios of two
+volatilities are differences too, and half the logarithm of a variance is that of its root.
+
 All windows are in bars and include the present one. Estimators give a standard deviation, fraction of price a bar.
 """
 
@@ -14,6 +18,7 @@ from features.expression import Expr, bar, maximum, minimum, where
 # falls without end, and what is measured in it would grow without end.
 SIGMA_FLOOR = 1e-6
 MAX_RATIO = 100.0  # of two volatilities
+LEAST = SIGMA_FLOOR / MAX_RATIO  # what a volatility of less counts as in a logarithm
 
 
 def true_range() -> Expr:
@@ -23,29 +28,43 @@ def true_range() -> Expr:
 
 def gap() -> Expr:
     """ln(open / previous close): the part of the return in which no one could trade. Warm-up: 1 bar."""
-    return (bar("open") / bar("close").lag(1)).log()
+    return bar("open").log() - bar("close").log().lag(1)
 
 
 def body() -> Expr:
     """ln(close / open): the part of the return inside the bar."""
-    return (bar("close") / bar("open")).log()
+    return bar("close").log() - bar("open").log()
+
+
+def span() -> Expr:
+    """ln(high / low): the bar's range."""
+    return bar("high").log() - bar("low").log()
+
+
+def log_return(bars: int = 1) -> Expr:
+    """ln(close / close `bars` bars ago)."""
+    close = bar("close").log()
+    return close - close.lag(bars)
+
+
+def mean_square(x: Expr, window: int) -> Expr:
+    """mean(x^2): of returns, the realised variance (Andersen and Bollerslev 1998). Warm-up: window - 1 bars."""
+    return (x * x).rolling_mean(window)
 
 
 def root_mean_square(x: Expr, window: int) -> Expr:
-    """sqrt(mean(x^2)): of returns, the realised volatility (Andersen and Bollerslev 1998). Warm-up: window - 1 bars."""
-    return (x * x).rolling_mean(window).sqrt()
+    """sqrt(mean(x^2)): of returns, the realised volatility. Warm-up: window - 1 bars."""
+    return mean_square(x, window).sqrt()
 
 
 def parkinson(window: int) -> Expr:
     """sqrt(mean(ln(high/low)^2) / (4 ln 2)) (Parkinson 1980): fraction of price a bar, without gaps."""
-    span = (bar("high") / bar("low")).log()
-    return ((span * span).rolling_mean(window) / (4.0 * log(2.0))).sqrt()
+    return (mean_square(span(), window) / (4.0 * log(2.0))).sqrt()
 
 
 def garman_klass(window: int) -> Expr:
     """sqrt(mean(ln(high/low)^2 / 2 - (2 ln 2 - 1) ln(close/open)^2)) (Garman and Klass 1980): fraction of price."""
-    span = (bar("high") / bar("low")).log()
-    return (0.5 * (span * span) - (2.0 * log(2.0) - 1.0) * (body() * body())).rolling_mean(window).sqrt()
+    return (0.5 * (span() * span()) - (2.0 * log(2.0) - 1.0) * (body() * body())).rolling_mean(window).sqrt()
 
 
 def rogers_satchell_variance(window: int) -> Expr:
@@ -53,25 +72,20 @@ def rogers_satchell_variance(window: int) -> Expr:
 
     Rogers and Satchell (1991), Annals of Applied Probability 1, eq. 3. Warm-up: window - 1 bars.
     """
-    opened, high, low, close = bar("open"), bar("high"), bar("low"), bar("close")
-    up, down = (high / close).log() * (high / opened).log(), (low / close).log() * (low / opened).log()
+    opened, high, low, close = (bar(column).log() for column in ("open", "high", "low", "close"))
+    up, down = (high - close) * (high - opened), (low - close) * (low - opened)
     return maximum((up + down).rolling_mean(window), 0.0)
 
 
-def rogers_satchell(window: int) -> Expr:
-    """sqrt(mean(ln(h/c) ln(h/o) + ln(l/c) ln(l/o))) (Rogers and Satchell 1991): fraction of price, without gaps."""
-    return rogers_satchell_variance(window).sqrt()
-
-
-def yang_zhang(window: int) -> Expr:
-    """sqrt(var(gap) + k var(body) + (1 - k) Rogers-Satchell variance), k = 0.34 / (1.34 + (n + 1) / (n - 1)).
+def yang_zhang_variance(window: int) -> Expr:
+    """var(gap) + k var(body) + (1 - k) Rogers-Satchell variance, k = 0.34 / (1.34 + (n + 1) / (n - 1)).
 
     The estimator of least variance that knows gaps and ignores drift (Yang and Zhang 2000, Journal of Business 73,
-    eq. 7 and 10); var with ddof 1, n = window. Fraction of price a bar. Warm-up: window bars.
+    eq. 7 and 10); var with ddof 1, n = window. Warm-up: window bars.
     """
     k = 0.34 / (1.34 + (window + 1.0) / (window - 1.0))
     overnight, inside = gap().rolling_std(window), body().rolling_std(window)
-    return (overnight * overnight + k * (inside * inside) + (1.0 - k) * rogers_satchell_variance(window)).sqrt()
+    return overnight * overnight + k * (inside * inside) + (1.0 - k) * rogers_satchell_variance(window)
 
 
 def bipower_variance(ret: Expr, window: int) -> Expr:
@@ -128,9 +142,16 @@ def capped_ratio(a: Expr, b: Expr) -> Expr:
     return minimum(a / b, MAX_RATIO)
 
 
-def log_ratio(a: Expr, b: Expr) -> Expr:
-    """ln(a / b) within ln(1/100) and ln(100): a ratio of two volatilities that no standstill of the price can blow up.
+def log_ratio(log_a: Expr, sigma: Expr) -> Expr:
+    """ln a - ln sigma within ±ln(100): a ratio of two volatilities, sigma above 0."""
+    return minimum(maximum(log_a - sigma.log(), -log(MAX_RATIO)), log(MAX_RATIO))
 
-    Where b is 0 it counts as 1e-12 (a volatility of nothing), so that the ratio stays finite.
-    """
-    return minimum(maximum(a / maximum(b, 1e-12), 0.01), 100.0).log()
+
+def log_volatility(a: Expr) -> Expr:
+    """ln a, where less than 1e-8 counts as that."""
+    return maximum(a, LEAST).log()
+
+
+def log_root(variance: Expr) -> Expr:
+    """ln of the square root of a variance, where less than 1e-8 counts as that."""
+    return maximum(variance, LEAST**2).log() * 0.5

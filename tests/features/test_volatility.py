@@ -12,7 +12,7 @@ import talib
 from arch.data import nasdaq, sp500, vix
 
 from features import bar
-from features.expression import Expr
+from features.expression import Expr, maximum
 from features.families import FAMILIES, FeatureParams
 from features.graph import to_data
 from features.volatility import (
@@ -24,15 +24,19 @@ from features.volatility import (
     volatility_of_volatility,
 )
 from features.volatility_ranges import (
+    SIGMA_FLOOR,
     bollinger_width,
     downside_share,
     gap,
     jump_share,
     keltner_width,
     log_ratio,
-    rogers_satchell,
+    log_root,
+    log_volatility,
+    mean_square,
+    rogers_satchell_variance,
     root_mean_square,
-    yang_zhang,
+    yang_zhang_variance,
 )
 from inference import Graph
 from pipelines.params_file import load
@@ -79,13 +83,13 @@ def test_range_estimators_equal_their_papers(real, n) -> None:
     # in the papers' letters: u = h - o, d = l - o, c = c - o (logs), o = open less the close before
     u, d, c = (np.log(b[name] / b["open"]) for name in ("high", "low", "close"))
     rs = u * (u - c) + d * (d - c)  # Rogers and Satchell (1991), eq. 3
-    ours = compute(rogers_satchell(n), real)
+    ours = compute(rogers_satchell_variance(n).sqrt(), real)
     assert np.isnan(ours[: n - 1]).all()
     np.testing.assert_allclose(ours[n - 1 :], np.sqrt(windows(rs, n).mean(1)), rtol=1e-9)
     o = np.log(b["open"][1:] / b["close"][:-1])
     vo, vc, vrs = windows(o, n).var(1, ddof=1), windows(c[1:], n).var(1, ddof=1), windows(rs[1:], n).mean(1)
     k = 0.34 / (1.34 + (n + 1) / (n - 1))  # Yang and Zhang (2000), eq. 10 with alpha = 1.34
-    ours = compute(yang_zhang(n), real)
+    ours = compute(yang_zhang_variance(n).sqrt(), real)
     assert np.isnan(ours[:n]).all()
     np.testing.assert_allclose(ours[n:], np.sqrt(vo + k * vc + (1 - k) * vrs), rtol=1e-9)
 
@@ -153,12 +157,14 @@ def test_volatility_of_volatility_equals_numpy(real) -> None:
 
 
 def test_log_ratios_stay_bounded() -> None:
-    """100 % of a volatility of nothing, nothing of some, and both ordinary."""
+    """100 % of a volatility of next to nothing, nothing of some, and both ordinary."""
     bars = made([0.0, 0.0, 0.1])
-    zero, some = (root_mean_square(log_return(), 1), bar("close") / bar("close"))
-    out = compute(log_ratio(some, zero), bars)
+    variance, some = mean_square(log_return(), 1), bar("close") / bar("close")
+    out = compute(log_ratio(log_volatility(some), maximum(variance.sqrt(), SIGMA_FLOOR)), bars)
     np.testing.assert_allclose(out[1:], [np.log(100), np.log(100), np.log(10)])
-    np.testing.assert_allclose(compute(log_ratio(zero, some), bars)[1:], [np.log(0.01), np.log(0.01), np.log(0.1)])
+    for log_a in (log_root(variance), log_volatility(variance.sqrt())):
+        out = compute(log_ratio(log_a, some), bars)
+        np.testing.assert_allclose(out[1:], [np.log(0.01), np.log(0.01), np.log(0.1)])
 
 
 def test_a_standstill_leaves_every_measure_finite() -> None:

@@ -17,7 +17,6 @@ from features.volatility import VolatilityParams, expressions, fit_models, log_r
 from features.volatility_models import (
     EGARCH_RANGE,
     egarch,
-    egarch_horizon,
     egarch_log_mean,
     fit_egarch,
     fit_garch,
@@ -25,7 +24,8 @@ from features.volatility_models import (
     fit_har,
     garch_horizon,
     gjr,
-    har,
+    log_egarch_horizon,
+    log_har,
 )
 from features.volatility_regimes import (
     NAMES,
@@ -96,7 +96,7 @@ def test_the_egarch_forecast_to_the_horizon_equals_the_simulation_of_arch(close)
     """20,000 paths of arch from each of 20 bars: within 2 % each, and without bias beyond half a percent."""
     r = returns_of(close)[:TRAIN]
     constants = fit_egarch({"X": r})
-    ours = compute(egarch_horizon(egarch(log_return(), constants), constants, H), close)
+    ours = np.exp(compute(log_egarch_horizon(egarch(log_return(), constants).log(), constants, H), close))
     generator = np.random.RandomState(5)
     ahead = by_arch(r, "EGARCH", 1).forecast(
         horizon=H,
@@ -128,8 +128,8 @@ def test_the_polynomial_of_the_egarch_forecast_is_as_exact_as_it_says(close, hor
     c = {name: values["X"] for name, values in constants.items()}
     centre = c["omega"] / (1 - c["beta"])
     log_variance = np.linspace(centre - EGARCH_RANGE, centre + EGARCH_RANGE, 500)
-    ours = compute(egarch_horizon(bar("close"), constants, horizon), np.exp(log_variance), "X")
-    np.testing.assert_allclose(np.log(ours), egarch_log_mean(log_variance, c, horizon), atol=tolerance)
+    ours = compute(log_egarch_horizon(bar("close").log(), constants, horizon), np.exp(log_variance), "X")
+    np.testing.assert_allclose(ours, egarch_log_mean(log_variance, c, horizon), atol=tolerance)
 
 
 def test_an_egarch_shock_counts_up_to_20_deviations() -> None:
@@ -294,7 +294,7 @@ def test_three_regimes_are_features(close, three) -> None:
 
 
 def test_har_equals_least_squares_of_statsmodels(close) -> None:
-    """Coefficients from rows made one by one; the forecast is exp of their line, for every bar."""
+    """Coefficients from rows made one by one; the forecast is their line, for every bar."""
     r = returns_of(close)
     windows = (5, 22, 66)
     train = r[:TRAIN]
@@ -308,10 +308,10 @@ def test_har_equals_least_squares_of_statsmodels(close) -> None:
     constants = fit_har({"X": train}, windows, H)
     ours = [constants[name]["X"] for name in ("intercept", "b5", "b22", "b66")]
     np.testing.assert_allclose(ours, fitted.params, rtol=1e-8)
-    out = compute(har(log_return(), constants, windows), close)
+    out = compute(log_har(log_return(), constants, windows), close)
     assert np.isnan(out[:66]).all()
     every = np.array([[level(t, n) for n in windows] for t in range(66, len(r) + 1)])
-    np.testing.assert_allclose(out[66:], np.exp(fitted.predict(add_constant(every))), rtol=1e-8)
+    np.testing.assert_allclose(out[66:], fitted.predict(add_constant(every)), rtol=1e-8)
 
 
 def test_models_know_more_about_the_next_bars_than_the_past_average(close) -> None:
