@@ -49,7 +49,7 @@ class Graph {
         use(n == 1 ? 1 : BLOCK);
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
-            if (n > 1 && bar_stride == 1) write_ends(out + at, output_stride);
+            if (n > 1 && bar_stride == 1) write_own(out + at, output_stride);
             run_stages(bars, at, size, n == 1);
             for (std::size_t o = 0; o < outputs_.size(); ++o) {
                 const double* from = outputs_[o]->values;
@@ -180,7 +180,7 @@ class Graph {
             owner.out.push_back(column_[node]);
         }
         for (int node : spec.outputs) outputs_.push_back(column_[static_cast<std::size_t>(node)]);
-        for (const auto& [output, node] : layout.ends) ends_.emplace_back(output, column_[node]);
+        for (const auto& [output, node] : layout.own) own_.emplace_back(output, column_[node]);
     }
 
     static NodeKind check(const NodeSpec& spec, std::size_t number, const std::vector<double>& parameters) {
@@ -241,9 +241,9 @@ class Graph {
             columns_[i].values = columns_[i].buffer = width == 1 ? &singles_[i] : &blocks_[i * STRIDE];
     }
 
-    /// Lets what no node reads be written where it goes.
-    void write_ends(double* out, std::size_t output_stride) {
-        for (const auto& [output, column] : ends_) column->values = column->buffer = out + output * output_stride;
+    /// Lets outputs be written where they go.
+    void write_own(double* out, std::size_t output_stride) {
+        for (const auto& [output, column] : own_) column->values = column->buffer = out + output * output_stride;
         width_ = 0;  // the next run begins with the graph's own memory
     }
 
@@ -291,7 +291,7 @@ class Graph {
     std::vector<Column> columns_;
     std::vector<Column*> column_;  // of each node
     std::vector<Column*> outputs_;
-    std::vector<std::pair<std::size_t, Column*>> ends_;  // outputs that no node reads, by their place among all
+    std::vector<std::pair<std::size_t, Column*>> own_;  // outputs by their place among all
     Aligned blocks_, singles_;
     std::size_t width_ = 0;
 };

@@ -29,7 +29,7 @@ class Layout {
     std::vector<Part> parts;
     std::vector<std::size_t> places;  // of each node: number of its column
     std::size_t columns = 0;
-    std::vector<std::pair<std::size_t, std::size_t>> ends;  // outputs that no node reads: place among all, node
+    std::vector<std::pair<std::size_t, std::size_t>> own;  // outputs with a column of their own: place among all, node
 
     /// Of each node: its kind, its inputs (earlier nodes), the node with whose kernel it is run, and, of those without
     /// state, what the nodes of a batch have in common.
@@ -39,7 +39,7 @@ class Layout {
           kinds_(std::move(kinds)),
           inputs_(std::move(inputs)),
           owners_(std::move(owners)),
-          end_(kinds_.size(), false) {
+          own_(kinds_.size(), false) {
         order(batch);
         place(outputs);
     }
@@ -50,7 +50,7 @@ class Layout {
     bool absent(std::size_t node) const { return kinds_[node] == NodeKind::absent; }
     bool given(std::size_t node) const { return constant(node) || absent(node) || kinds_[node] == NodeKind::input; }
     /// Whether its column is never another's: written once, or told in each block where it stands.
-    bool keeps(std::size_t node) const { return given(node) || end_[node]; }
+    bool keeps(std::size_t node) const { return given(node) || own_[node]; }
     template <class Each>
     void each_input(std::size_t node, Each each) const {
         for (int input : inputs_[node]) each(static_cast<std::size_t>(input));
@@ -102,19 +102,16 @@ class Layout {
         }
         return found;
     }
-    void find_ends(const std::vector<int>& outputs) {
-        std::vector<bool> read(kinds_.size(), false);
-        for (std::size_t node = 0; node < kinds_.size(); ++node)
-            each_input(node, [&](std::size_t input) { read[input] = true; });
+    void find_own(const std::vector<int>& outputs) {
         for (std::size_t place = 0; place < outputs.size(); ++place) {
             const auto node = static_cast<std::size_t>(outputs[place]);
-            if (given(node) || read[node]) continue;
-            ends.emplace_back(place, node);
-            end_[node] = true;
+            if (given(node) || own_[node]) continue;
+            own.emplace_back(place, node);
+            own_[node] = true;
         }
     }
     void place(const std::vector<int>& outputs) {
-        find_ends(outputs);
+        find_own(outputs);
         std::vector<std::vector<std::size_t>> written;  // what each kernel or step of the run writes
         std::vector<std::size_t> turn(kinds_.size(), 0);
         for (const Part& part : parts) {
@@ -129,7 +126,6 @@ class Layout {
             last_turn[node] = keeps(node) ? written.size() : turn[node];
             each_input(node, [&](std::size_t input) { last_turn[input] = std::max(last_turn[input], turn[node]); });
         }
-        for (int node : outputs) last_turn[static_cast<std::size_t>(node)] = written.size();
         std::vector<std::vector<std::size_t>> done(written.size() + 1);
         for (std::size_t node = 0; node < kinds_.size(); ++node) {
             done[last_turn[node]].push_back(node);
@@ -148,7 +144,7 @@ class Layout {
     std::vector<NodeKind> kinds_;
     std::vector<std::vector<int>> inputs_;
     std::vector<std::size_t> owners_, part_;
-    std::vector<bool> end_;
+    std::vector<bool> own_;
 };
 
 }  // namespace ratchet
