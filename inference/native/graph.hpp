@@ -261,20 +261,21 @@ class Graph {
         Column& out = *work.out[0];
         if (work.kernel) {
             std::array<const double*, MAX_ARITY> in{};
-            bool clean = true;
+            Known known = Known::all;
             for (std::size_t a = 0; a < work.in.size(); ++a) {
                 in[a] = work.in[a]->values;
-                clean = clean && work.in[a]->clean;
+                known = std::min(known, work.in[a]->known);
             }
-            work.kernel->run(in.data(), work.out.data(), size, clean);
+            work.kernel->run(in.data(), work.out.data(), size, known);
         } else if (work.column == TIME_COLUMN) {
             for (std::size_t i = 0; i < size; ++i) out.buffer[i] = static_cast<double>(bars.ts[at + i] + interval_);
+            out.known = Known::all;
         } else if (work.column >= 0) {
             out.values = bars.column(work.column) + at;  // checked bars have nothing missing
         } else {
             AsOf& series = series_[static_cast<std::size_t>(work.series)].values;
             series.read(bars.ts + at, size, interval_, work.max_age_us, out.buffer);
-            out.clean = std::all_of(out.buffer, out.buffer + size, [](double x) { return std::isfinite(x); });
+            out.known = settle(out.buffer, size);
         }
     }
 

@@ -40,18 +40,23 @@ struct Parameter {
 
 using Settings = std::vector<std::vector<double>>;  // one row of parameters each
 
+/// How many of a block's values are known rather than missing. `some` may be none or all of them.
+enum class Known : std::uint8_t { none, some, all };
+
 /// The values of one node over the present block.
 struct Column {
     double* buffer = nullptr;        // where a kernel writes them
     const double* values = nullptr;  // the buffer, or the bars' own column
-    bool clean = true;               // whether none of them is missing
+    Known known = Known::all;
 };
+
+inline Known whether_all(bool all) { return all ? Known::all : Known::some; }
 
 class Node {
   public:
     virtual ~Node() = default;
-    /// Runs n bars into one column for each reading. `clean`: no input is missing on any of them.
-    virtual void run(const double* const* in, Column* const* out, std::size_t n, bool clean) = 0;
+    /// Runs n bars into one column for each reading. `known`: what is of every input (on all bars, on none).
+    virtual void run(const double* const* in, Column* const* out, std::size_t n, Known known) = 0;
     /// One more number to tell, by the kernel's full parameters.
     virtual void add_reading(const std::vector<double>&) { throw std::logic_error("this kernel tells one number"); }
     virtual void save(Writer& archive) = 0;
@@ -96,19 +101,25 @@ inline double finite_or_nan(double value) { return finite(value) ? value : NaN; 
 /// Not 0 where a value is not finite: x - x is 0 but for infinities and NaN. Cheaper than a comparison, in vectors too.
 inline std::uint64_t oddness(double value) { return std::bit_cast<std::uint64_t>(value - value); }
 
-/// Makes what is not finite NaN. Returns whether there was nothing of the kind.
-RATCHET_CLONES inline bool settle(double* values, std::size_t n) {
+/// Makes what is not finite NaN. Returns whether all was finite, or none.
+RATCHET_CLONES inline Known settle(double* values, std::size_t n) {
     std::uint64_t odd = 0;
     for (std::size_t i = 0; i < n; ++i) odd |= oddness(values[i]);
-    if (odd == 0) return true;
+    if (odd == 0) return Known::all;
     for (std::size_t i = 0; i < n; ++i) values[i] = finite_or_nan(values[i]);
-    return false;
+    return Known::some;
+}
+
+/// Nothing is known: what a higher timeframe gives between its bars.
+RATCHET_CLONES inline Known missing(double* values, std::size_t n) {
+    std::fill_n(values, n, NaN);
+    return Known::none;
 }
 
 template <class Kernel>
 concept HasReadings = requires { typename Kernel::Reading; };
-/// Whether a kernel has a quicker way through many bars at once, `run(inputs..., out, n)`, of which none is missing. It
-/// gives what as many calls of `update` give, to the bit.
+/// Whether a kernel has a quicker way through many bars at once of which none is missing: `run(inputs..., out, n)` or,
+/// with readings, `run(inputs..., readings, out, n)`. It gives what as many calls of `update` give, to the bit.
 template <class Kernel>
 concept HasRun = requires { &Kernel::run; };
 
@@ -131,9 +142,9 @@ struct Inputs {
     auto update(Kernel& kernel, std::size_t i) const {
         return call(kernel, i, std::make_index_sequence<Arity>{});
     }
-    template <class Kernel>
-    void run(Kernel& kernel, double* out, std::size_t n) const {
-        std::apply([&](auto... column) { kernel.run(column..., out, n); }, columns);
+    template <class Kernel, class... Rest>
+    void run(Kernel& kernel, const Rest&... rest) const {
+        std::apply([&](auto... column) { kernel.run(column..., rest...); }, columns);
     }
 
   private:
@@ -148,40 +159,39 @@ class Gated final : public Node {
   public:
     explicit Gated(const std::vector<double>& parameters) : kernel_(parameters) {}
 
-    void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
-        double* to = out[0]->buffer;
-        if (n == 1) {
-            out[0]->clean = in_turn(kernel_, in, to, 1, clean);
-        } else {
-            if constexpr (HasRun<Kernel>) {
-                if (clean) {
-                    Inputs<Kernel::ARITY>(in).run(kernel_, to, n);
-                    if constexpr (AlwaysFinite<Kernel>)
-                        out[0]->clean = n == 0 || finite(to[0]);
-                    else
-                        out[0]->clean = settle(to, n);
-                    return;
-                }
-            }
-            Kernel local = std::move(kernel_);  // a local can stay in registers all along
-            out[0]->clean = in_turn(local, in, to, n, clean);
-            kernel_ = std::move(local);
-        }
+    void run(const double* const* in, Column* const* out, std::size_t n, Known known) override {
+        out[0]->known = run(in, out[0]->buffer, n, known);
     }
     void save(Writer& archive) override { kernel_.state(archive); }
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
-    /// Bars one after the other. Returns whether no output is missing.
-    static bool in_turn(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, bool clean) {
+    Known run(const double* const* in, double* out, std::size_t n, Known known) {
+        if (known == Known::none) return missing(out, n);
+        if (n == 1) return in_turn(kernel_, in, out, 1, known);
+        if constexpr (HasRun<Kernel>) {
+            if (known == Known::all) {
+                Inputs<Kernel::ARITY>(in).run(kernel_, out, n);
+                if constexpr (AlwaysFinite<Kernel>) return whether_all(n == 0 || finite(out[0]));
+                return settle(out, n);
+            }
+        }
+        Kernel local = std::move(kernel_);  // a local can stay in registers all along
+        const Known told = in_turn(local, in, out, n, known);
+        kernel_ = std::move(local);
+        return told;
+    }
+    /// Bars one after the other.
+    static Known in_turn(Kernel& kernel, const double* const* in, double* __restrict out, std::size_t n, Known known) {
         const Inputs<Kernel::ARITY> inputs(in);
         bool all = true;
         for (std::size_t i = 0; i < n; ++i) {
-            const double value = clean || inputs.present(i) ? finite_or_nan(inputs.update(kernel, i)) : NaN;
+            const bool present = known == Known::all || inputs.present(i);
+            const double value = present ? finite_or_nan(inputs.update(kernel, i)) : NaN;
             all &= finite(value);
             out[i] = value;
         }
-        return all;
+        return whether_all(all);
     }
     Kernel kernel_;
 };
@@ -192,15 +202,21 @@ class GatedReadings final : public Node {
   public:
     explicit GatedReadings(const std::vector<double>& parameters) : kernel_(parameters) { add_reading(parameters); }
 
-    void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
+    void run(const double* const* in, Column* const* out, std::size_t n, Known known) override {
+        if (known == Known::none) {
+            for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->known = missing(out[r]->buffer, n);
+            return;
+        }
         if (n == 1) {
-            in_turn(kernel_, in, out, 1, clean);
+            in_turn(kernel_, in, out, 1, known);
+        } else if (HasRun<Kernel> && known == Known::all) {
+            if constexpr (HasRun<Kernel>) Inputs<Kernel::ARITY>(in).run(kernel_, readings_, out, n);
         } else {  // as in Gated
             Kernel local = std::move(kernel_);
-            in_turn(local, in, out, n, clean);
+            in_turn(local, in, out, n, known);
             kernel_ = std::move(local);
         }
-        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = settle(out[r]->buffer, n);
+        for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->known = settle(out[r]->buffer, n);
     }
     void add_reading(const std::vector<double>& parameters) override {
         readings_.push_back(typename Kernel::Reading(parameters));
@@ -209,10 +225,10 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
-    void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, bool clean) const {
+    void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, Known known) const {
         const Inputs<Kernel::ARITY> inputs(in);
         for (std::size_t i = 0; i < n; ++i) {
-            const bool ready = (clean || inputs.present(i)) && inputs.update(kernel, i);
+            const bool ready = (known == Known::all || inputs.present(i)) && inputs.update(kernel, i);
             for (std::size_t r = 0; r < readings_.size(); ++r)
                 out[r]->buffer[i] = ready ? kernel.read(readings_[r]) : NaN;
         }

@@ -39,7 +39,7 @@ class PointwiseRuns {
             for (std::size_t a = 0; a < Kernel::ARITY; ++a) in[a] = node->in[a]->values;
             const double now = finite_or_nan(value<0, false>(*static_cast<const Kernel*>(node->kernel), in, 0, ALL));
             *node->out->buffer = now;
-            node->out->clean = finite(now);
+            node->out->known = finite(now) ? Known::all : Known::none;
         }
     }
     template <std::size_t Constants>
@@ -47,18 +47,22 @@ class PointwiseRuns {
         for (const PointwiseNode* node = nodes; node < nodes + count; ++node) {
             const Kernel kernel = *static_cast<const Kernel*>(node->kernel);
             In in;
-            bool clean = true;
+            Known known = Known::all;
             for (std::size_t a = 0; a < Kernel::ARITY; ++a) {
                 in[a] = node->in[a]->values;
-                clean &= node->in[a]->clean;
+                known = std::min(known, node->in[a]->known);
             }
             double* out = node->out->buffer;
-            node->out->clean =
-                clean ? fill<Constants, true>(kernel, in, out, n) : fill<Constants, false>(kernel, in, out, n);
+            if (known == Known::all)
+                node->out->known = fill<Constants, true>(kernel, in, out, n);
+            else if (known == Known::none && !AnswersMissing<Kernel>)
+                node->out->known = missing(out, n);
+            else
+                node->out->known = fill<Constants, false>(kernel, in, out, n);
         }
     }
     template <std::size_t Constants, bool Clean>
-    RATCHET_INLINE static bool fill(const Kernel& kernel, const In& in, double* __restrict out, std::size_t n) {
+    RATCHET_INLINE static Known fill(const Kernel& kernel, const In& in, double* __restrict out, std::size_t n) {
         std::uint64_t odd = 0;
         if constexpr (HasUsual<Kernel> && Clean && Constants == 0) {
             std::uint64_t oddities = 0;
@@ -66,10 +70,10 @@ class PointwiseRuns {
                 oddities |= Kernel::oddity(in[0][i]);
                 out[i] = kernel.usual(in[0][i]);
             }
-            if (oddities >> 63 == 0) return true;
+            if (oddities >> 63 == 0) return Known::all;
         }
         for (std::size_t i = 0; i < n; ++i) odd |= oddness(out[i] = value<Constants, Clean>(kernel, in, i, ALL));
-        return odd == 0 || settle(out, n);
+        return odd == 0 ? Known::all : settle(out, n);
     }
     static constexpr std::make_index_sequence<Kernel::ARITY> ALL{};
     template <std::size_t Constants, bool Clean, std::size_t... A>

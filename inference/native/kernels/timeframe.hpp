@@ -7,19 +7,21 @@
 
 namespace ratchet {
 
-/// A span's column after one more bar: how 0 first, 1 largest, 2 smallest, 3 last, 4 sum.
-inline double merged(int how, double value, double x) {
+/// Calls `with(merge)`, where merge(value, x) is a span's column after one more bar: how 0 first, 1 largest, 2 smallest,
+/// 3 last, 4 sum.
+template <class With>
+auto with_merge(int how, With with) {
     switch (how) {
         case 0:
-            return value;
+            return with([](double value, double) { return value; });
         case 1:
-            return std::max(value, x);
+            return with([](double value, double x) { return std::max(value, x); });
         case 2:
-            return std::min(value, x);
+            return with([](double value, double x) { return std::min(value, x); });
         case 3:
-            return x;
+            return with([](double, double x) { return x; });
         default:
-            return value + x;
+            return with([](double value, double x) { return value + x; });
     }
 }
 
@@ -33,6 +35,12 @@ struct Spans {
         if (time <= end) return false;  // a clock that is put back stays in the span
         end = std::ceil((time - offset) / interval) * interval + offset;
         return true;
+    }
+    /// How many bars from here on close in the present span and before its end.
+    std::size_t inside(const double* time, std::size_t n) const {
+        std::size_t m = 0;
+        while (m < n && time[m] < end) ++m;
+        return m;
     }
     template <class A>
     void state(A& archive) {
@@ -61,13 +69,18 @@ class Resample final : public Node {
     static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
 
     explicit Resample(const std::vector<double>& p) : how_(static_cast<int>(p[2])), spans_{p[0], p[1]} {}
-    void run(const double* const* in, Column* const* out, std::size_t n, bool) override {
-        out[0]->clean = true;
-        for (std::size_t i = 0; i < n; ++i) {
-            const double value = finite(in[1][i]) ? finite_or_nan(update(in[0][i], in[1][i])) : NaN;
-            out[0]->clean &= finite(value);
-            out[0]->buffer[i] = value;
+    void run(const double* const* in, Column* const* out, std::size_t n, Known) override {
+        double* to = out[0]->buffer;
+        bool any = false;
+        for (std::size_t i = 0; i < n;) {
+            const std::size_t m = spans_.inside(in[1] + i, n - i);
+            merge(in[0] + i, m);
+            missing(to + i, m);
+            if ((i += m) == n) break;
+            to[i] = finite(in[1][i]) ? finite_or_nan(update(in[0][i], in[1][i])) : NaN;
+            any |= finite(to[i++]);
         }
+        out[0]->known = any ? Known::some : Known::none;
     }
     void save(Writer& archive) override { archive(spans_), archive(value_), archive(filled_); }
     void load(Reader& archive) override { archive(spans_), archive(value_), archive(filled_); }
@@ -79,15 +92,22 @@ class Resample final : public Node {
             if (filled_) closed = value_;  // its last bar never came
             filled_ = false;
         }
-        if (finite(x)) {
-            value_ = filled_ ? merged(how_, value_, x) : x;
-            filled_ = true;
-        }
+        merge(&x, 1);
         if (time == spans_.end) {
             closed = filled_ ? value_ : NaN;
             filled_ = false;
         }
         return closed;
+    }
+    /// Takes what is known of n bars into the present span.
+    void merge(const double* x, std::size_t n) {
+        with_merge(how_, [&](auto merged) {
+            for (std::size_t i = 0; i < n; ++i) {
+                if (!finite(x[i])) continue;
+                value_ = filled_ ? merged(value_, x[i]) : x[i];
+                filled_ = true;
+            }
+        });
     }
     int how_;
     Spans spans_;
@@ -122,11 +142,31 @@ struct Session {
             before = value;
             value = x;
         } else {
-            value = merged(how, value, x);
+            with_merge(how, [&](auto merged) { value = merged(value, x); });
         }
         return true;
     }
     double read(const Output& output) const { return output.index && has_before ? before : value; }
+    void run(const double* x, const double* time, const std::vector<Output>& outputs, Column* const* out,
+             std::size_t n) {
+        for (std::size_t i = 0; i < n;) {
+            const std::size_t m = spans.inside(time + i, n - i);
+            with_merge(how, [&](auto merged) {
+                for (std::size_t r = 0; r < outputs.size(); ++r) {
+                    double so_far = value, *to = out[r]->buffer + i;
+                    if (outputs[r].index && has_before)
+                        std::fill_n(to, m, before);
+                    else
+                        for (std::size_t j = 0; j < m; ++j) to[j] = so_far = merged(so_far, x[i + j]);
+                }
+                for (std::size_t j = 0; j < m; ++j) value = merged(value, x[i + j]);
+            });
+            if ((i += m) == n) break;
+            update(x[i], time[i]);
+            for (std::size_t r = 0; r < outputs.size(); ++r) out[r]->buffer[i] = read(outputs[r]);
+            ++i;
+        }
+    }
     template <class A>
     void state(A& archive) {
         archive(spans), archive(value), archive(before), archive(has_before);
@@ -143,16 +183,18 @@ struct Session {
 class Latest final : public Node {
   public:
     explicit Latest(const std::vector<double>&) {}
-    void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
+    void run(const double* const* in, Column* const* out, std::size_t n, Known known) override {
         const double* from = in[0];
         double *to = out[0]->buffer, value = known_ ? value_ : NaN;
-        if (clean && n > 0) {
+        if (known == Known::none) {
+            std::fill_n(to, n, value);
+        } else if (known == Known::all && n > 0) {
             std::copy_n(from, n, to);
             value = from[n - 1];
         } else {
             for (std::size_t i = 0; i < n; ++i) to[i] = value = finite(from[i]) ? from[i] : value;
         }
-        out[0]->clean = n == 0 || finite(to[0]);
+        out[0]->known = !finite(value) ? Known::none : whether_all(finite(to[0]));
         known_ = finite(value);
         if (known_) value_ = value;
     }
