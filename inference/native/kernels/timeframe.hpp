@@ -3,6 +3,8 @@
 // every bar. `session` needs neither: it speaks on every bar. `resample` and `latest` are, like those of missing.hpp,
 // not guarded by the gate: the clock goes on where a column is missing.
 #pragma once
+#include <array>
+
 #include "kernels/kernel.hpp"
 
 namespace ratchet {
@@ -69,12 +71,12 @@ class Resample final : public Node {
     static int warm_up(const std::vector<double>&) { return 0; }  // depends on the clock: see GraphSpec::warm_ups
 
     explicit Resample(const std::vector<double>& p) : how_(static_cast<int>(p[2])), spans_{p[0], p[1]} {}
-    void run(const double* const* in, Column* const* out, std::size_t n, Known) override {
+    void run(const double* const* in, Column* const* out, std::size_t n, Known known) override {
         double* to = out[0]->buffer;
         bool any = false;
         for (std::size_t i = 0; i < n;) {
             const std::size_t m = spans_.inside(in[1] + i, n - i);
-            merge(in[0] + i, m);
+            merge(in[0] + i, m, known);
             missing(to + i, m);
             if ((i += m) == n) break;
             to[i] = finite(in[1][i]) ? finite_or_nan(update(in[0][i], in[1][i])) : NaN;
@@ -92,7 +94,7 @@ class Resample final : public Node {
             if (filled_) closed = value_;  // its last bar never came
             filled_ = false;
         }
-        merge(&x, 1);
+        merge(&x, 1, Known::some);
         if (time == spans_.end) {
             closed = filled_ ? value_ : NaN;
             filled_ = false;
@@ -100,13 +102,17 @@ class Resample final : public Node {
         return closed;
     }
     /// Takes what is known of n bars into the present span.
-    void merge(const double* x, std::size_t n) {
+    void merge(const double* x, std::size_t n, Known known) {
+        std::size_t i = 0;
+        for (; i < n && !filled_; ++i)
+            if (finite(x[i])) value_ = x[i], filled_ = true;
         with_merge(how_, [&](auto merged) {
-            for (std::size_t i = 0; i < n; ++i) {
-                if (!finite(x[i])) continue;
-                value_ = filled_ ? merged(value_, x[i]) : x[i];
-                filled_ = true;
-            }
+            double value = value_;
+            if (known == Known::all)
+                for (; i < n; ++i) value = merged(value, x[i]);
+            else
+                for (; i < n; ++i) value = finite(x[i]) ? merged(value, x[i]) : value;
+            value_ = value;
         });
     }
     int how_;
@@ -150,18 +156,20 @@ struct Session {
     void run(const double* x, const double* time, const std::vector<Output>& outputs, Column* const* out,
              std::size_t n) {
         for (std::size_t i = 0; i < n;) {
-            const std::size_t m = spans.inside(time + i, n - i);
+            const std::size_t m = spans.inside(time + i, std::min(n - i, MOST));
             with_merge(how, [&](auto merged) {
+                std::array<double, MOST> so_far;
+                for (std::size_t j = 0; j < m; ++j) so_far[j] = value = merged(value, x[i + j]);
                 for (std::size_t r = 0; r < outputs.size(); ++r) {
-                    double so_far = value, *to = out[r]->buffer + i;
+                    double* to = out[r]->buffer + i;
                     if (outputs[r].index && has_before)
                         std::fill_n(to, m, before);
                     else
-                        for (std::size_t j = 0; j < m; ++j) to[j] = so_far = merged(so_far, x[i + j]);
+                        std::copy_n(so_far.data(), m, to);
                 }
-                for (std::size_t j = 0; j < m; ++j) value = merged(value, x[i + j]);
             });
-            if ((i += m) == n) break;
+            i += m;
+            if (i == n || m == MOST) continue;
             update(x[i], time[i]);
             for (std::size_t r = 0; r < outputs.size(); ++r) out[r]->buffer[i] = read(outputs[r]);
             ++i;
@@ -173,6 +181,7 @@ struct Session {
     }
 
   private:
+    static constexpr std::size_t MOST = 256;  // bars at once
     int how;
     Spans spans;
     double value = 0.0, before = 0.0;
