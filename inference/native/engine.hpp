@@ -243,7 +243,7 @@ class Engine {
     void check_input(const std::string& series, std::int64_t ts, double value) const {
         AsOf kept;
         if (auto found = shared_.find(series); found != shared_.end())
-            for (const auto& each : found->second) kept.push(each.ts, each.value);
+            for (const auto& each : found->second) kept.push(&each.ts, &each.value, 1);
         kept.check(series, &ts, &value, 1);
         for (const auto& [each, symbol] : symbols_) symbol->graph.check_values(series, &ts, &value, 1);
     }

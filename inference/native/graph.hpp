@@ -30,8 +30,7 @@ class Graph {
     /// Throws, and nothing changes, unless the graph takes the series and all n values may follow those that are there.
     void push(const std::string& name, const std::int64_t* ts, const double* values, std::size_t n) {
         check_values(name, ts, values, n);
-        AsOf& series = series_[place_of(name)].values;
-        for (std::size_t i = 0; i < n; ++i) series.push(ts[i], values[i]);
+        series_[place_of(name)].values.push(ts, values, n);
     }
     /// Throws where `push` would.
     void check_values(const std::string& name, const std::int64_t* ts, const double* values, std::size_t n) const {

@@ -152,15 +152,15 @@ class AsOf {
             last = ts[i];
         }
     }
-    /// Takes a checked value.
-    void push(std::int64_t ts, double value) {
+    /// Takes n checked values.
+    void push(const std::int64_t* ts, const double* values, std::size_t n) {
         if (head_ > 64 && 2 * head_ > times_.size()) {  // forget what no bar can ask for any more
             times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(head_ - 1));
             values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(head_ - 1));
             head_ = 1;
         }
-        times_.push_back(ts);
-        values_.push_back(value);
+        times_.insert(times_.end(), ts, ts + n);
+        values_.insert(values_.end(), values, values + n);
     }
     void read(const std::int64_t* bar_ts, std::size_t n, std::int64_t interval, double max_age_us, double* out) {
         std::size_t head = head_;
