@@ -28,7 +28,7 @@ from pipelines.features import write_columns
 from pipelines.params import section
 from pipelines.sources.tables import BARS
 
-N = 500_000
+N = 1_000_000
 BLOCK = 512  # bars whose features stay near the processor
 Series = dict[str, tuple[np.ndarray, np.ndarray]]
 
