@@ -48,8 +48,13 @@ class Graph {
         use(n == 1 ? 1 : BLOCK);
         for (std::size_t at = 0; at < n; at += BLOCK) {
             const std::size_t size = std::min(BLOCK, n - at);
-            if (n > 1 && bar_stride == 1) write_own(out + at, output_stride);
-            run_stages(bars, at, size, n == 1);
+            if (n == 1) {
+                bar_ = bars.bar(0);
+            } else {
+                for (const auto& [column, input] : inputs_) input->values = bars.column(column) + at;
+                if (bar_stride == 1) write_own(out + at, output_stride);
+            }
+            run_stages(bars.ts + at, size, n == 1);
             for (std::size_t o = 0; o < outputs_.size(); ++o) {
                 const double* from = outputs_[o]->values;
                 double* to = out + at * bar_stride + o * output_stride;
@@ -68,7 +73,8 @@ class Graph {
         check_bar(ts, bar, last_ts_);
         last_ts_ = ts;
         use(1);
-        run_stages({&ts, &bar.open, &bar.high, &bar.low, &bar.close, &bar.volume}, 0, 1, true);
+        bar_ = bar;
+        run_stages(&ts, 1, true);
         for (std::size_t o = 0; o < outputs_.size(); ++o) latest_[o] = *outputs_[o]->values;
         return latest_.empty() ? NaN : latest_[0];
     }
@@ -92,12 +98,11 @@ class Graph {
     }
 
   private:
-    /// What is run once a block: a kernel with the columns that it fills (one for each reading), or an input.
+    /// What is run once a block: a kernel with the columns that it fills (one for each reading), a series, or the clock.
     struct Work {
-        Node* kernel = nullptr;  // null for inputs
+        Node* kernel = nullptr;
         std::vector<const Column*> in;
         std::vector<Column*> out;
-        int column = -1;  // of the bar
         int series = -1;
         double max_age_us = 0.0;
     };
@@ -161,7 +166,10 @@ class Graph {
             Stage& stage = stages_.emplace_back();
             stage.works.reserve(part.kernels.size());
             for (std::size_t node : part.kernels)
-                of_node[node] = &stage.works.emplace_back(work(spec.nodes[node], node, parameters[node]));
+                if (kinds[node] == NodeKind::input)
+                    inputs_.emplace_back(column_of(spec.nodes[node].name), column_[node]);
+                else
+                    of_node[node] = &stage.works.emplace_back(work(spec.nodes[node], node, parameters[node]));
             for (const auto& nodes : part.batches)
                 for (std::size_t node : nodes) {
                     const auto clamp = clamps.find(node);
@@ -201,12 +209,10 @@ class Graph {
         Work work;
         work.in = columns_of(spec.inputs);
         work.out = {column_[node]};
-        if (spec.op == "input") {
-            work.column = column_of(spec.name);
-        } else if (spec.op == "as_of") {
+        if (spec.op == "as_of") {
             work.series = static_cast<int>(place_of(spec.name));
             work.max_age_us = parameters.at(0);
-        } else {
+        } else if (spec.op != "input") {
             kernels_.push_back(find_kernel(spec.op).make(parameters));
             work.kernel = kernels_.back().get();
         }
@@ -228,7 +234,6 @@ class Graph {
             singles_[at] = parameters[node].at(0);
             std::fill_n(blocks_.data() + at * STRIDE, BLOCK, singles_[at]);
         }
-        use(1);
     }
 
     /// Points the columns at memory for `width` bars. A single bar has its own, closely packed: a live bar would else
@@ -238,6 +243,9 @@ class Graph {
         width_ = width;
         for (std::size_t i = 0; i < columns_.size(); ++i)
             columns_[i].values = columns_[i].buffer = width == 1 ? &singles_[i] : &blocks_[i * STRIDE];
+        if (width > 1) return;  // else each block tells where its bars stand
+        const BarColumns bar{nullptr, &bar_.open, &bar_.high, &bar_.low, &bar_.close, &bar_.volume};
+        for (const auto& [column, input] : inputs_) input->values = bar.column(column);
     }
 
     /// Lets outputs be written where they go.
@@ -246,9 +254,10 @@ class Graph {
         width_ = 0;  // the next run begins with the graph's own memory
     }
 
-    void run_stages(const BarColumns& bars, std::size_t at, std::size_t size, bool one) {
+    /// ts: when each of the bars opens.
+    void run_stages(const std::int64_t* ts, std::size_t size, bool one) {
         for (Stage& stage : stages_) {
-            for (auto& work : stage.works) run_work(work, bars, at, size);
+            for (auto& work : stage.works) run_work(work, ts, size);
             if (one)
                 stage.group.run_one();
             else
@@ -256,7 +265,7 @@ class Graph {
         }
     }
 
-    void run_work(Work& work, const BarColumns& bars, std::size_t at, std::size_t size) {
+    void run_work(Work& work, const std::int64_t* ts, std::size_t size) {
         Column& out = *work.out[0];
         if (work.kernel) {
             std::array<const double*, MAX_ARITY> in{};
@@ -266,15 +275,13 @@ class Graph {
                 known = std::min(known, work.in[a]->known);
             }
             work.kernel->run(in.data(), work.out.data(), size, known);
-        } else if (work.column == TIME_COLUMN) {
-            for (std::size_t i = 0; i < size; ++i) out.buffer[i] = static_cast<double>(bars.ts[at + i] + interval_);
-            out.known = Known::all;
-        } else if (work.column >= 0) {
-            out.values = bars.column(work.column) + at;  // checked bars have nothing missing
-        } else {
+        } else if (work.series >= 0) {
             AsOf& series = series_[static_cast<std::size_t>(work.series)].values;
-            series.read(bars.ts + at, size, interval_, work.max_age_us, out.buffer);
+            series.read(ts, size, interval_, work.max_age_us, out.buffer);
             out.known = settle(out.buffer, size);
+        } else {
+            for (std::size_t i = 0; i < size; ++i) out.buffer[i] = static_cast<double>(ts[i] + interval_);
+            out.known = Known::all;
         }
     }
 
@@ -290,6 +297,8 @@ class Graph {
     std::vector<Stage> stages_;
     std::vector<Column> columns_;
     std::vector<Column*> column_;  // of each node
+    Bar bar_{};                                      // the one that is run alone
+    std::vector<std::pair<int, Column*>> inputs_;    // columns of the bars, in which nothing is missing
     std::vector<Column*> outputs_;
     std::vector<std::pair<std::size_t, Column*>> own_;  // outputs by their place among all
     Aligned blocks_, singles_;
