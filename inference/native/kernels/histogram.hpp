@@ -58,8 +58,12 @@ class Histogram {
         put(bins(), count_, &fresh, 1);
     }
     /// `share`: of all volume, held by the value area.
-    Shape shape(double share) const { return shape(bins(), count_, share); }
-    Nodes nodes(const Shape& shape, std::size_t here) const { return nodes(bins(), count_, reach_, shape, here); }
+    Shape shape(double share) const {
+        return few() ? few_shape(bins(), count_, share) : many_shape(bins(), count_, share);
+    }
+    Nodes nodes(const Shape& shape, std::size_t here) const {
+        return few() ? few_nodes(bins(), count_, reach_, shape, here) : many_nodes(bins(), count_, reach_, shape, here);
+    }
     template <class A>
     void state(A& archive) {
         archive(cells_);
@@ -101,7 +105,18 @@ class Histogram {
             store(bins + i, none ? Four{} : left);
         }
     }
-    RATCHET_CLONES static Shape shape(const double* bins, std::size_t count, double share) {
+    using Few = Marks<1, WORD - 1>;
+    using Many = Marks<1024 / WORD, 256>;
+    bool few() const { return count_ <= WORD && reach_ < WORD; }
+
+    RATCHET_CLONES static Shape few_shape(const double* bins, std::size_t count, double share) {
+        return shape<Few>(bins, count, share);
+    }
+    RATCHET_CLONES static Shape many_shape(const double* bins, std::size_t count, double share) {
+        return shape<Many>(bins, count, share);
+    }
+    template <class Marked>
+    RATCHET_INLINE static Shape shape(const double* bins, std::size_t count, double share) {
         Four most{}, sum{};
         for (std::size_t i = 0; i < count; i += FOUR) {
             const Four volume = Larger()(load(bins + i), Four{});  // beyond the bins: none
@@ -111,7 +126,7 @@ class Histogram {
         Shape found{};
         found.most = folded(most, Larger());
         found.rounding = 1e-9 * found.most;
-        Marks fullest(count), traded(count);
+        Marked fullest, traded;
         mark(count, fullest, traded, [&](std::size_t i) {
             const Four volume = load(bins + i);
             return std::pair{volume == found.most, volume > found.rounding};
@@ -143,10 +158,19 @@ class Histogram {
     }
     /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs
     /// traded bins on either side.
-    RATCHET_CLONES static Nodes nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
+    RATCHET_CLONES static Nodes few_nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
+                                          std::size_t here) {
+        return nodes<Few>(bins, count, reach, shape, here);
+    }
+    RATCHET_CLONES static Nodes many_nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
+                                           std::size_t here) {
+        return nodes<Many>(bins, count, reach, shape, here);
+    }
+    template <class Marked>
+    RATCHET_INLINE static Nodes nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
                                       std::size_t here) {
         const auto first = static_cast<std::ptrdiff_t>(shape.first), last = static_cast<std::ptrdiff_t>(shape.last);
-        Marks high(count), low(count), rise(count), fall(count);
+        Marked high, low, rise, fall;
         for (std::size_t w = 0; w < high.size(); ++w) {
             high[w] = below(last + 1, w) & ~below(first, w);
             low[w] = below(last, w) & ~below(first + 1, w);
