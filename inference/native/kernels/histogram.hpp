@@ -17,9 +17,22 @@ struct Spread {
     double from, to, density;  // density: volume a bin
 };
 
+/// Many of them.
+struct Spreads {
+    Aligned from, to, density;
+
+    explicit Spreads(std::size_t count) : from(count), to(count), density(count) {}
+    std::size_t size() const { return from.size(); }
+    Spread operator[](std::size_t i) const { return {from[i], to[i], density[i]}; }
+    template <class A>
+    void state(A& archive) {
+        archive(from), archive(to), archive(density);
+    }
+};
+
 /// Of the bins the fullest, those of the value area (`low` to `high`) and the traded ones (`first` to `last`).
 struct Shape {
-    double most, rounding;  // volume of the fullest bin, and how little beside it counts as none
+    double most, rounding, sum;  // volume of the fullest bin, how little beside it counts as none, and of all bins
     std::size_t fullest, low, high, first, last;
 };
 
@@ -30,9 +43,11 @@ struct Nodes {
 
 class Histogram {
   public:
+    static constexpr std::size_t TOGETHER = 4;
+
     /// `reach`: with how many bins on either side a node is compared.
     Histogram(std::size_t bins, std::size_t reach)
-        : count_(bins), reach_(reach), margin_(reach + FOUR), cells_(bins + 2 * margin_, OUTSIDE) {
+        : count_(bins), reach_(reach), margin_(up_to_line(reach + FOUR)), cells_(up_to_line(bins) + 2 * margin_, OUTSIDE), kept_(TOGETHER * cells_.size(), OUTSIDE) {
         clear();
     }
     std::size_t count() const { return count_; }
@@ -41,37 +56,57 @@ class Histogram {
         return static_cast<std::size_t>(
             static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(count_ - 1))));
     }
-    /// What lies within one bin fills all of it.
-    Spread spread(double from, double to, double volume) const {
-        const auto first = static_cast<double>(bin(from)), last = static_cast<double>(bin(to));
-        from = first == last ? first : std::max(from, 0.0);
-        to = first == last ? first + 1.0 : std::min(to, static_cast<double>(count_));
-        return {from, to, volume / (to - from)};
-    }
-    /// Empties all bins, and fills them with these alone.
-    void fill(const std::vector<Spread>& spreads) {
+    /// Empties all bins, and fills them anew: with each volume between its two prices, `origin` being the first bin's
+    /// lower edge, of `per_price` bins to a unit of price.
+    void fill(const double* low, const double* high, const double* volume, double origin, double per_price,
+              Spreads& spreads) {
         clear();
-        put(bins(), count_, spreads.data(), spreads.size());
+        spread(low, high, volume, spreads.size(), origin, per_price, count_, spreads.from.data(), spreads.to.data(),
+               spreads.density.data());
+        put(bins(), count_, spreads);
     }
-    void replace(const Spread& old, const Spread& fresh) {
-        take(bins(), count_, old);
-        put(bins(), count_, &fresh, 1);
+    /// Takes out the spread of one place and puts in its successor.
+    void replace(double low, double high, double volume, double origin, double per_price, Spreads& spreads,
+                 std::size_t at) {
+        const Spread old = spreads[at];
+        spread(&low, &high, &volume, 1, origin, per_price, count_, &spreads.from[at], &spreads.to[at],
+               &spreads.density[at]);
+        replace(bins(), count_, old, spreads[at]);
     }
     /// `share`: of all volume, held by the value area.
     Shape shape(double share) const {
-        return few() ? few_shape(bins(), count_, share) : many_shape(bins(), count_, share);
+        std::array<Shape, 1> found{shape_before_growth(bins())};
+        grow<1>({bins()}, count_, share, found);
+        return found[0];
     }
-    Nodes nodes(const Shape& shape, std::size_t here) const {
-        return few() ? few_nodes(bins(), count_, reach_, shape, here) : many_nodes(bins(), count_, reach_, shape, here);
+    Nodes nodes(const Shape& shape, std::size_t here) const { return nodes(bins(), shape, here); }
+    /// Keeps the bins as they are now, in one of TOGETHER places.
+    void keep(std::size_t place) { copy(bins(), count_, kept_.data() + place * cells_.size() + margin_); }
+    std::array<Shape, TOGETHER> kept_shapes(double share) const {
+        std::array<Shape, TOGETHER> found;
+        std::array<const double*, TOGETHER> of;
+        for (std::size_t k = 0; k < TOGETHER; ++k) found[k] = shape_before_growth(of[k] = kept(k));
+        grow<TOGETHER>(of, count_, share, found);
+        return found;
     }
+    Nodes kept_nodes(std::size_t place, const Shape& shape, std::size_t here) const { return nodes(kept(place), shape, here); }
+    double kept(std::size_t place, std::size_t i) const { return kept(place)[i]; }
     template <class A>
     void state(A& archive) {
         archive(cells_);
     }
 
   private:
+    static std::size_t up_to_line(std::size_t n) { return (n + 7) / 8 * 8; }
     static constexpr double OUTSIDE = -1.0;  // less than any bin, so that the value area never grows there
 
+    const double* kept(std::size_t place) const { return kept_.data() + place * cells_.size() + margin_; }
+    Shape shape_before_growth(const double* of) const {
+        return few() ? few_shape(of, count_) : many_shape(of, count_);
+    }
+    Nodes nodes(const double* of, const Shape& shape, std::size_t here) const {
+        return few() ? few_nodes(of, count_, reach_, shape, here) : many_nodes(of, count_, reach_, shape, here);
+    }
     void clear() { std::fill_n(bins(), count_, 0.0); }
     double* bins() { return cells_.data() + margin_; }
     const double* bins() const { return cells_.data() + margin_; }
@@ -91,32 +126,54 @@ class Histogram {
         const std::size_t needed = static_cast<std::size_t>(static_cast<std::int64_t>(spread.to)) + 1;
         return std::min(std::max(needed, begin(spread) + 3 * FOUR), count);
     }
-    RATCHET_CLONES static void put(double* bins, std::size_t count, const Spread* spreads, std::size_t size) {
-        for (std::size_t s = 0; s < size; ++s) {
-            const Spread spread = spreads[s];
-            for (std::size_t i = begin(spread); i < end(spread, count); i += FOUR)
-                store(bins + i, load(bins + i) + spread.density * covered(spread, i));
+    /// What lies within one bin fills all of it.
+    RATCHET_CLONES static void spread(const double* low, const double* high, const double* volume, std::size_t n,
+                                      double origin, double per_price, std::size_t count, double* __restrict from,
+                                      double* __restrict to, double* __restrict density) {
+        const auto bins = static_cast<double>(count);
+        auto bin = [last = bins - 1.0](double place) {
+            return static_cast<double>(static_cast<std::int32_t>(std::min(std::max(place, 0.0), last)));
+        };
+        for (std::size_t i = 0; i < n; ++i) {
+            const double begin = (low[i] - origin) * per_price, end = (high[i] - origin) * per_price;
+            const double first = bin(begin), last = bin(end);
+            from[i] = first == last ? first : std::max(begin, 0.0);
+            to[i] = first == last ? first + 1.0 : std::min(end, bins);
+            density[i] = volume[i] / (to[i] - from[i]);
         }
     }
-    RATCHET_CLONES static void take(double* bins, std::size_t count, const Spread& spread) {
-        for (std::size_t i = begin(spread); i < end(spread, count); i += FOUR) {
-            const Four volume = spread.density * covered(spread, i), left = load(bins + i) - volume;
+    RATCHET_INLINE static void put(double* bins, std::size_t count, const Spread& spread) {
+        const std::size_t last = end(spread, count);
+        for (std::size_t i = begin(spread); i < last; i += FOUR)
+            store(bins + i, load(bins + i) + spread.density * covered(spread, i));
+    }
+    RATCHET_CLONES static void put(double* bins, std::size_t count, const Spreads& spreads) {
+        for (std::size_t s = 0; s < spreads.size(); ++s) put(bins, count, spreads[s]);
+    }
+    RATCHET_CLONES static void replace(double* bins, std::size_t count, const Spread& old, const Spread& fresh) {
+        const std::size_t last = end(old, count);
+        for (std::size_t i = begin(old); i < last; i += FOUR) {
+            const Four volume = old.density * covered(old, i), left = load(bins + i) - volume;
             const Flags none = (volume > 0.0) & (left < 1e-9 * volume);  // what rounding leaves of volume taken out
             store(bins + i, none ? Four{} : left);
         }
+        put(bins, count, fresh);
+    }
+    RATCHET_CLONES static void copy(const double* bins, std::size_t count, double* __restrict to) {
+        for (std::size_t i = 0; i < count; i += FOUR) store(to + i, load(bins + i));
     }
     using Few = Marks<1, WORD - 1>;
     using Many = Marks<1024 / WORD, 256>;
     bool few() const { return count_ <= WORD && reach_ < WORD; }
 
-    RATCHET_CLONES static Shape few_shape(const double* bins, std::size_t count, double share) {
-        return shape<Few>(bins, count, share);
+    RATCHET_CLONES static Shape few_shape(const double* bins, std::size_t count) {
+        return shape<Few>(bins, count);
     }
-    RATCHET_CLONES static Shape many_shape(const double* bins, std::size_t count, double share) {
-        return shape<Many>(bins, count, share);
+    RATCHET_CLONES static Shape many_shape(const double* bins, std::size_t count) {
+        return shape<Many>(bins, count);
     }
     template <class Marked>
-    RATCHET_INLINE static Shape shape(const double* bins, std::size_t count, double share) {
+    RATCHET_INLINE static Shape shape(const double* bins, std::size_t count) {
         Four most{}, sum{};
         for (std::size_t i = 0; i < count; i += FOUR) {
             const Four volume = Larger()(load(bins + i), Four{});  // beyond the bins: none
@@ -135,26 +192,44 @@ class Histogram {
         found.fullest = static_cast<std::size_t>(fullest.first(0, end));
         found.first = static_cast<std::size_t>(traded.first(0, end));
         found.last = static_cast<std::size_t>(traded.last(end + 1, end));
-        grow(bins, count, share * (1.0 - 1e-12) * folded(sum, Plus()), found);  // reached in spite of rounding
+        found.sum = folded(sum, Plus());
         return found;
     }
     /// From the fullest bin by the fuller neighbour. Numbers not below 0 are in order as integers, which are compared
-    /// sooner; the next neighbours are read before it is known which of them is wanted.
-    static void grow(const double* bins, std::size_t count, double wanted, Shape& area) {
-        auto volume = [bins](std::ptrdiff_t i) { return std::bit_cast<std::int64_t>(bins[i]); };
-        auto low = static_cast<std::ptrdiff_t>(area.fullest), high = low, end = static_cast<std::ptrdiff_t>(count);
-        auto below = volume(low - 1), above = volume(high + 1);
-        for (double held = area.most; held < wanted && (low > 0 || high + 1 < end);) {
-            const auto lower = volume(low - 2), upper = volume(high + 2);
-            const bool up = above >= below;
-            held += std::bit_cast<double>(up ? above : below);
-            above = up ? upper : above;
-            below = up ? below : lower;
-            high += up;
-            low -= !up;
+    /// sooner; the next neighbours are read before it is known which of them is wanted. Each step waits for the one
+    /// before: COUNT areas grow side by side.
+    template <std::size_t COUNT>
+    static void grow(const std::array<const double*, COUNT>& bins, std::size_t, double share,
+                     std::array<Shape, COUNT>& areas) {
+        struct Area {
+            const double *low, *high;
+            std::int64_t below, above;
+            double held, wanted;
+        };
+        std::array<Area, COUNT> growing;
+        auto volume = [](const double* bin) { return std::bit_cast<std::int64_t>(*bin); };
+        for (std::size_t k = 0; k < COUNT; ++k) {
+            const double* bin = bins[k] + areas[k].fullest;
+            growing[k] = {bin, bin, volume(bin - 1), volume(bin + 1), areas[k].most, share * (1.0 - 1e-12) * areas[k].sum};
         }
-        area.low = static_cast<std::size_t>(low);
-        area.high = static_cast<std::size_t>(high);
+        for (bool any = true; any;) {
+            any = false;
+            for (Area& area : growing) {
+                const bool up = area.above >= area.below;
+                const std::int64_t more = up ? area.above : area.below;
+                const bool go = (area.held < area.wanted) & (more >= 0);
+                area.held += std::bit_cast<double>(go ? more : 0);
+                area.high += up & go;
+                area.low -= !up & go;
+                area.above = volume(area.high + 1);
+                area.below = volume(area.low - 1);
+                any |= go;
+            }
+        }
+        for (std::size_t k = 0; k < COUNT; ++k) {
+            areas[k].low = static_cast<std::size_t>(growing[k].low - bins[k]);
+            areas[k].high = static_cast<std::size_t>(growing[k].high - bins[k]);
+        }
     }
     /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs
     /// traded bins on either side.
@@ -200,7 +275,8 @@ class Histogram {
                 middle(low.last(bin, -1), bottom), middle(low.first(bin + 1, -1), top)};
     }
     std::size_t count_, reach_, margin_;
-    std::vector<double> cells_;  // the bins, and margins in which no search need look where it is
+    Aligned cells_;  // the bins, and margins in which no search need look where it is
+    Aligned kept_;
 };
 
 }  // namespace ratchet

@@ -195,6 +195,8 @@ class GatedReadings final : public Node {
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
         if (n == 1) {
             in_turn(kernel_, in, out, 1, clean);
+        } else if (HasRun<Kernel> && clean) {
+            if constexpr (HasRun<Kernel>) run_clean(in, out, n);
         } else {  // as in Gated
             Kernel local = std::move(kernel_);
             in_turn(local, in, out, n, clean);
@@ -209,6 +211,10 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
+    void run_clean(const double* const* in, Column* const* out, std::size_t n) {
+        const Inputs<Kernel::ARITY> inputs(in);
+        std::apply([&](auto... column) { kernel_.run(column..., readings_, out, n); }, inputs.columns);
+    }
     void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, bool clean) const {
         const Inputs<Kernel::ARITY> inputs(in);
         for (std::size_t i = 0; i < n; ++i) {

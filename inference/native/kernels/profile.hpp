@@ -46,6 +46,47 @@ struct VolumeProfile {
           volumes(bars, 0.0),
           spreads(bars) {}
     bool update(double high, double low, double volume) {
+        if (!enter(high, low, volume)) return false;
+        const std::size_t here = bin(high, low);
+        const Shape shape = histogram.shape(share);
+        tell(shape, histogram.nodes(shape, here), histogram[here], origin, step);
+        return true;
+    }
+    void run(const double* high, const double* low, const double* volume, const std::vector<Reading>& readings,
+             Column* const* out, std::size_t n) {
+        constexpr std::size_t MOST = Histogram::TOGETHER;
+        auto put = [&](std::size_t i, bool ready) {
+            for (std::size_t r = 0; r < readings.size(); ++r) out[r]->buffer[i] = ready ? read(readings[r]) : NaN;
+        };
+        std::size_t i = 0;
+        for (; i < n && filled < bars; ++i) put(i, update(high[i], low[i], volume[i]));
+        for (; i + MOST <= n; i += MOST) {
+            std::array<double, MOST> origins, steps;
+            std::array<std::size_t, MOST> here;
+            for (std::size_t k = 0; k < MOST; ++k) {
+                enter(high[i + k], low[i + k], volume[i + k]);
+                histogram.keep(k);
+                origins[k] = origin, steps[k] = step, here[k] = bin(high[i + k], low[i + k]);
+            }
+            const auto shapes = histogram.kept_shapes(share);
+            for (std::size_t k = 0; k < MOST; ++k) {
+                tell(shapes[k], histogram.kept_nodes(k, shapes[k], here[k]), histogram.kept(k, here[k]), origins[k],
+                     steps[k]);
+                put(i + k, true);
+            }
+        }
+        for (; i < n; ++i) put(i, update(high[i], low[i], volume[i]));
+    }
+    double read(const Output& output) const { return figures[output.index]; }
+    template <class A>
+    void state(A& archive) {
+        archive(lows), archive(highs), archive(volumes), archive(spreads), archive(at), archive(filled);
+        archive(histogram), archive(origin), archive(step), archive(per_price);
+    }
+
+  private:
+    std::size_t bin(double high, double low) const { return histogram.bin((0.5 * (low + high) - origin) * per_price); }
+    bool enter(double high, double low, double volume) {
         if (low > high) std::swap(low, high);
         const std::size_t own = at;
         lows[own] = low, highs[own] = high, volumes[own] = volume;
@@ -56,43 +97,35 @@ struct VolumeProfile {
         if (!counted || at == 0 || low < origin || high > origin + step * static_cast<double>(histogram.count())) {
             lay();
         } else {
-            const Spread fresh = spread(low, high, volume);
-            histogram.replace(std::exchange(spreads[own], fresh), fresh);
+            histogram.replace(low, high, volume, origin, per_price, spreads, own);
         }
-        measure(0.5 * (low + high));
         return true;
     }
-    double read(const Output& output) const { return figures[output.index]; }
-    template <class A>
-    void state(A& archive) {
-        archive(lows), archive(highs), archive(volumes), archive(spreads), archive(at), archive(filled);
-        archive(histogram), archive(origin), archive(step), archive(per_price);
-    }
-
-  private:
-    Spread spread(double low, double high, double volume) const {
-        return histogram.spread((low - origin) * per_price, (high - origin) * per_price, volume);
+    RATCHET_CLONES static std::pair<double, double> extent(const double* low, const double* high, std::size_t n) {
+        Four lows = all(low[0]), highs = all(high[0]);
+        std::size_t i = 0;
+        for (; i + FOUR <= n; i += FOUR) {
+            lows = Smaller()(lows, load(low + i));
+            highs = Larger()(highs, load(high + i));
+        }
+        double bottom = folded(lows, Smaller()), top = folded(highs, Larger());
+        for (; i < n; ++i) bottom = std::min(bottom, low[i]), top = std::max(top, high[i]);
+        return {bottom, top};
     }
     void lay() {
-        double bottom = lows[0], top = highs[0];
-        for (double low : lows) bottom = std::min(bottom, low);
-        for (double high : highs) top = std::max(top, high);
+        const auto [bottom, top] = extent(lows.data(), highs.data(), bars);
         const double span = std::max(top - bottom, 1e-9 * (1.0 + std::abs(top)));
         origin = bottom - 0.25 * span;
         step = 1.5 * span / static_cast<double>(histogram.count());
         per_price = 1.0 / step;
-        for (std::size_t i = 0; i < bars; ++i) spreads[i] = spread(lows[i], highs[i], volumes[i]);
-        histogram.fill(spreads);
+        histogram.fill(lows.data(), highs.data(), volumes.data(), origin, per_price, spreads);
     }
-    void measure(double middle) {
-        const std::size_t here = histogram.bin((middle - origin) * per_price);
-        const Shape shape = histogram.shape(share);
-        const Nodes nodes = histogram.nodes(shape, here);
-        auto price = [this](double place) { return origin + place * step; };
+    void tell(const Shape& shape, const Nodes& nodes, double volume, double origin, double step) {
+        auto price = [&](double place) { return origin + place * step; };
         figures = {price(static_cast<double>(shape.fullest) + 0.5),
                    price(static_cast<double>(shape.low)),
                    price(static_cast<double>(shape.high + 1)),
-                   shape.most > 0.0 ? histogram[here] / shape.most : 0.0,
+                   shape.most > 0.0 ? volume / shape.most : 0.0,
                    price(nodes.high_below),
                    price(nodes.high_above),
                    price(nodes.low_below),
@@ -102,7 +135,7 @@ struct VolumeProfile {
     std::size_t bars;
     Histogram histogram;
     std::vector<double> lows, highs, volumes;  // of the last bars, the oldest at `at`
-    std::vector<Spread> spreads;               // theirs in the histogram
+    Spreads spreads;                           // theirs in the histogram
     std::uint64_t at = 0, filled = 0;
     double origin = 0.0, step = 1.0, per_price = 1.0;
     std::array<double, 8> figures{};  // what is read after each update
