@@ -184,7 +184,7 @@ class Histogram {
         found.most = folded(most, Larger());
         found.rounding = 1e-9 * found.most;
         Marked fullest, traded;
-        mark(count, fullest, traded, [&](std::size_t i) {
+        mark(0, count, fullest, traded, [&](std::size_t i) {
             const Four volume = load(bins + i);
             return std::pair{volume == found.most, volume > found.rounding};
         });
@@ -251,7 +251,7 @@ class Histogram {
             low[w] = below(last, w) & ~below(first + 1, w);
         }
         for (std::size_t d = 1; d <= reach; ++d) {
-            mark(count, rise, fall, [&](std::size_t i) {  // from the bin to the one d bins on
+            mark(shape.first / FOUR * FOUR, shape.last, rise, fall, [&](std::size_t i) {  // from the bin to the one d bins on
                 const Four more = load(bins + i + d) - load(bins + i);
                 return std::pair{more > shape.rounding, more < -shape.rounding};
             });

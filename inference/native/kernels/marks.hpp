@@ -1,6 +1,7 @@
 // Which of many numbers meet a condition: a bit for each, 64 to a word. What is then asked of them (the first, the
 // last, the neighbours' answers) takes no search and nothing that a processor must foretell.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -29,7 +30,7 @@ class Marks {
     std::uint64_t operator[](std::size_t w) const { return words_[BEFORE + w]; }
     /// Word `w` of all marks moved up; those before the first are set.
     std::uint64_t moved(std::size_t places, std::size_t w) const {
-        const std::uint64_t* word = words_.data() + BEFORE + w - places / WORD;
+        const std::uint64_t* word = words_.data() + BEFORE + w - (SHIFT < WORD ? 0 : places / WORD);
         const std::size_t bits = places % WORD;
         return bits == 0 ? word[0] : word[0] << bits | *(word - 1) >> (WORD - bits);
     }
@@ -53,12 +54,15 @@ class Marks {
     std::array<std::uint64_t, BEFORE + WORDS> words_;
 };
 
-/// Two conditions on so many numbers, four at a time: `flags(i)` gives both for those from i on.
+/// Two conditions on the numbers from `begin`, a multiple of four, to `end`, four at a time: `flags(i)` gives both for
+/// those from i on. All others are unmarked.
 template <class Marked, class FlagsAt>
-RATCHET_INLINE void mark(std::size_t count, Marked& one, Marked& other, FlagsAt flags) {
+RATCHET_INLINE void mark(std::size_t begin, std::size_t end, Marked& one, Marked& other, FlagsAt flags) {
     for (std::size_t w = 0; w < Marked::size(); ++w) {
-        Flags ones{}, others{}, bit{1, 2, 4, 8};
-        for (std::size_t i = w * WORD; i < count && i < (w + 1) * WORD; i += FOUR, bit <<= FOUR) {
+        Flags ones{}, others{};
+        std::size_t i = std::max(begin, w * WORD);
+        Flags bit = Flags{1, 2, 4, 8} << static_cast<std::int64_t>(i % WORD);
+        for (; i < std::min(end, (w + 1) * WORD); i += FOUR, bit <<= FOUR) {
             const auto [a, b] = flags(i);
             ones |= a & bit;
             others |= b & bit;
