@@ -1,14 +1,12 @@
-// Volume in equal bins: filled and emptied range by range, and what its shape tells. Places are in bins from the
-// origin.
+// Volume in equal bins, filled and emptied range by range. Places are in bins from the origin. What their shape tells:
+// histogram_shape.hpp.
 #pragma once
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <vector>
 
 #include "clones.hpp"
 #include "kernels/lanes.hpp"
-#include "kernels/marks.hpp"
 
 namespace ratchet {
 
@@ -24,93 +22,88 @@ struct Spreads {
     explicit Spreads(std::size_t count) : from(count), to(count), density(count) {}
     std::size_t size() const { return from.size(); }
     Spread operator[](std::size_t i) const { return {from[i], to[i], density[i]}; }
+    void put(std::size_t i, const Spread& spread) { from[i] = spread.from, to[i] = spread.to, density[i] = spread.density; }
     template <class A>
     void state(A& archive) {
         archive(from), archive(to), archive(density);
     }
 };
 
-/// Of the bins the fullest, those of the value area (`low` to `high`) and the traded ones (`first` to `last`).
-struct Shape {
-    double most, rounding, sum;  // volume of the fullest bin, how little beside it counts as none, and of all bins
-    std::size_t fullest, low, high, first, last;
-};
+/// Where the bins lie among prices.
+struct Scale {
+    double origin = 0.0, step = 1.0, per_price = 1.0;  // the first bin's lower edge, a bin's width, and 1 over it
 
-/// Places of the nearest nodes on either side of a bin.
-struct Nodes {
-    double high_below, high_above, low_below, low_above;
+    double price(double place) const { return origin + place * step; }
+    double place(double price) const { return (price - origin) * per_price; }
 };
 
 class Histogram {
   public:
-    static constexpr std::size_t TOGETHER = 4;
+    static constexpr std::size_t TOGETHER = 4;  // as many of its states can be kept
 
-    /// `reach`: with how many bins on either side a node is compared.
-    Histogram(std::size_t bins, std::size_t reach)
-        : count_(bins), reach_(reach), margin_(up_to_line(reach + FOUR)), cells_(up_to_line(bins) + 2 * margin_, OUTSIDE), kept_(TOGETHER * cells_.size(), OUTSIDE) {
+    /// `margin`: how many numbers before and after the bins can be read.
+    Histogram(std::size_t bins, std::size_t margin)
+        : count_(bins),
+          margin_(up_to_line(margin)),
+          cells_(up_to_line(bins) + 2 * margin_, OUTSIDE),
+          kept_(TOGETHER * cells_.size(), OUTSIDE) {
         clear();
     }
     std::size_t count() const { return count_; }
-    double operator[](std::size_t i) const { return bins()[i]; }
+    const double* bins() const { return cells_.data() + margin_; }
     std::size_t bin(double place) const {
         return static_cast<std::size_t>(
             static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(count_ - 1))));
     }
-    /// Empties all bins, and fills them anew: with each volume between its two prices, `origin` being the first bin's
-    /// lower edge, of `per_price` bins to a unit of price.
-    void fill(const double* low, const double* high, const double* volume, double origin, double per_price,
-              Spreads& spreads) {
+    /// Empties all bins, and fills them with these alone: each volume between its two prices.
+    void fill(const double* low, const double* high, const double* volume, const Scale& scale, Spreads& spreads) {
         clear();
-        spread(low, high, volume, spreads.size(), origin, per_price, count_, spreads.from.data(), spreads.to.data(),
+        spread(low, high, volume, spreads.size(), scale, count_, spreads.from.data(), spreads.to.data(),
                spreads.density.data());
-        put(bins(), count_, spreads);
+        put(own(), count_, spreads);
     }
-    /// Takes out the spread of one place and puts in its successor.
-    void replace(double low, double high, double volume, double origin, double per_price, Spreads& spreads,
-                 std::size_t at) {
-        const Spread old = spreads[at];
-        spread(&low, &high, &volume, 1, origin, per_price, count_, &spreads.from[at], &spreads.to[at],
-               &spreads.density[at]);
-        replace(bins(), count_, old, spreads[at]);
+    /// Takes one of the spreads out, and puts another in its place.
+    void replace(double low, double high, double volume, const Scale& scale, Spreads& spreads, std::size_t at) {
+        spreads.put(at, replace(own(), count_, spreads[at], low, high, volume, scale));
     }
-    /// `share`: of all volume, held by the value area.
-    Shape shape(double share) const {
-        std::array<Shape, 1> found{shape_before_growth(bins())};
-        grow<1>({bins()}, count_, share, found);
-        return found[0];
+    /// The bins as they are now, kept in one of TOGETHER places.
+    const double* keep(std::size_t place) {
+        double* to = kept_.data() + place * cells_.size() + margin_;
+        copy(bins(), count_, to);
+        return to;
     }
-    Nodes nodes(const Shape& shape, std::size_t here) const { return nodes(bins(), shape, here); }
-    /// Keeps the bins as they are now, in one of TOGETHER places.
-    void keep(std::size_t place) { copy(bins(), count_, kept_.data() + place * cells_.size() + margin_); }
-    std::array<Shape, TOGETHER> kept_shapes(double share) const {
-        std::array<Shape, TOGETHER> found;
-        std::array<const double*, TOGETHER> of;
-        for (std::size_t k = 0; k < TOGETHER; ++k) found[k] = shape_before_growth(of[k] = kept(k));
-        grow<TOGETHER>(of, count_, share, found);
-        return found;
-    }
-    Nodes kept_nodes(std::size_t place, const Shape& shape, std::size_t here) const { return nodes(kept(place), shape, here); }
-    double kept(std::size_t place, std::size_t i) const { return kept(place)[i]; }
     template <class A>
     void state(A& archive) {
         archive(cells_);
     }
 
   private:
+    static constexpr double OUTSIDE = -1.0;  // less than any bin, so that a value area never grows there
+
+    /// Vectors do not cross lines of the cache where the bins begin with one.
     static std::size_t up_to_line(std::size_t n) { return (n + 7) / 8 * 8; }
-    static constexpr double OUTSIDE = -1.0;  // less than any bin, so that the value area never grows there
+    void clear() { std::fill_n(own(), count_, 0.0); }
+    double* own() { return cells_.data() + margin_; }
 
-    const double* kept(std::size_t place) const { return kept_.data() + place * cells_.size() + margin_; }
-    Shape shape_before_growth(const double* of) const {
-        return few() ? few_shape(of, count_) : many_shape(of, count_);
+    /// What lies within one bin fills all of it.
+    RATCHET_INLINE static Spread spread(double low, double high, double volume, const Scale& scale, double bins) {
+        const auto bin = [&](double place) {
+            return static_cast<double>(static_cast<std::int32_t>(std::min(std::max(place, 0.0), bins - 1.0)));
+        };
+        const double begin = scale.place(low), end = scale.place(high), first = bin(begin), last = bin(end);
+        const double from = first == last ? first : std::max(begin, 0.0);
+        const double to = first == last ? first + 1.0 : std::min(end, bins);
+        return {from, to, volume / (to - from)};
     }
-    Nodes nodes(const double* of, const Shape& shape, std::size_t here) const {
-        return few() ? few_nodes(of, count_, reach_, shape, here) : many_nodes(of, count_, reach_, shape, here);
+    RATCHET_CLONES static void spread(const double* low, const double* high, const double* volume, std::size_t n,
+                                      const Scale& scale, std::size_t count, double* __restrict from,
+                                      double* __restrict to, double* __restrict density) {
+        const Scale own = scale;
+        for (std::size_t i = 0; i < n; ++i) {
+            const Spread made = spread(low[i], high[i], volume[i], own, static_cast<double>(count));
+            from[i] = made.from, to[i] = made.to, density[i] = made.density;
+        }
     }
-    void clear() { std::fill_n(bins(), count_, 0.0); }
-    double* bins() { return cells_.data() + margin_; }
-    const double* bins() const { return cells_.data() + margin_; }
-
     /// How much of each of the four bins from `first` on is covered.
     RATCHET_INLINE static Four covered(const Spread& spread, std::size_t first) {
         const Four place = count_from(static_cast<double>(first));
@@ -126,22 +119,6 @@ class Histogram {
         const std::size_t needed = static_cast<std::size_t>(static_cast<std::int64_t>(spread.to)) + 1;
         return std::min(std::max(needed, begin(spread) + 3 * FOUR), count);
     }
-    /// What lies within one bin fills all of it.
-    RATCHET_CLONES static void spread(const double* low, const double* high, const double* volume, std::size_t n,
-                                      double origin, double per_price, std::size_t count, double* __restrict from,
-                                      double* __restrict to, double* __restrict density) {
-        const auto bins = static_cast<double>(count);
-        auto bin = [last = bins - 1.0](double place) {
-            return static_cast<double>(static_cast<std::int32_t>(std::min(std::max(place, 0.0), last)));
-        };
-        for (std::size_t i = 0; i < n; ++i) {
-            const double begin = (low[i] - origin) * per_price, end = (high[i] - origin) * per_price;
-            const double first = bin(begin), last = bin(end);
-            from[i] = first == last ? first : std::max(begin, 0.0);
-            to[i] = first == last ? first + 1.0 : std::min(end, bins);
-            density[i] = volume[i] / (to[i] - from[i]);
-        }
-    }
     RATCHET_INLINE static void put(double* bins, std::size_t count, const Spread& spread) {
         const std::size_t last = end(spread, count);
         for (std::size_t i = begin(spread); i < last; i += FOUR)
@@ -150,131 +127,22 @@ class Histogram {
     RATCHET_CLONES static void put(double* bins, std::size_t count, const Spreads& spreads) {
         for (std::size_t s = 0; s < spreads.size(); ++s) put(bins, count, spreads[s]);
     }
-    RATCHET_CLONES static void replace(double* bins, std::size_t count, const Spread& old, const Spread& fresh) {
+    RATCHET_CLONES static Spread replace(double* bins, std::size_t count, const Spread& old, double low, double high,
+                                         double volume, const Scale& scale) {
         const std::size_t last = end(old, count);
         for (std::size_t i = begin(old); i < last; i += FOUR) {
-            const Four volume = old.density * covered(old, i), left = load(bins + i) - volume;
-            const Flags none = (volume > 0.0) & (left < 1e-9 * volume);  // what rounding leaves of volume taken out
+            const Four gone = old.density * covered(old, i), left = load(bins + i) - gone;
+            const Flags none = (gone > 0.0) & (left < 1e-9 * gone);  // what rounding leaves of volume taken out
             store(bins + i, none ? Four{} : left);
         }
+        const Spread fresh = spread(low, high, volume, scale, static_cast<double>(count));
         put(bins, count, fresh);
+        return fresh;
     }
     RATCHET_CLONES static void copy(const double* bins, std::size_t count, double* __restrict to) {
         for (std::size_t i = 0; i < count; i += FOUR) store(to + i, load(bins + i));
     }
-    using Few = Marks<1, WORD - 1>;
-    using Many = Marks<1024 / WORD, 256>;
-    bool few() const { return count_ <= WORD && reach_ < WORD; }
-
-    RATCHET_CLONES static Shape few_shape(const double* bins, std::size_t count) {
-        return shape<Few>(bins, count);
-    }
-    RATCHET_CLONES static Shape many_shape(const double* bins, std::size_t count) {
-        return shape<Many>(bins, count);
-    }
-    template <class Marked>
-    RATCHET_INLINE static Shape shape(const double* bins, std::size_t count) {
-        Four most{}, sum{};
-        for (std::size_t i = 0; i < count; i += FOUR) {
-            const Four volume = Larger()(load(bins + i), Four{});  // beyond the bins: none
-            most = Larger()(most, volume);
-            sum += volume;
-        }
-        Shape found{};
-        found.most = folded(most, Larger());
-        found.rounding = 1e-9 * found.most;
-        Marked fullest, traded;
-        mark(0, count, fullest, traded, [&](std::size_t i) {
-            const Four volume = load(bins + i);
-            return std::pair{volume == found.most, volume > found.rounding};
-        });
-        const auto end = static_cast<std::ptrdiff_t>(count) - 1;
-        found.fullest = static_cast<std::size_t>(fullest.first(0, end));
-        found.first = static_cast<std::size_t>(traded.first(0, end));
-        found.last = static_cast<std::size_t>(traded.last(end + 1, end));
-        found.sum = folded(sum, Plus());
-        return found;
-    }
-    /// From the fullest bin by the fuller neighbour. Numbers not below 0 are in order as integers, which are compared
-    /// sooner; the next neighbours are read before it is known which of them is wanted. Each step waits for the one
-    /// before: COUNT areas grow side by side.
-    template <std::size_t COUNT>
-    static void grow(const std::array<const double*, COUNT>& bins, std::size_t, double share,
-                     std::array<Shape, COUNT>& areas) {
-        struct Area {
-            const double *low, *high;
-            std::int64_t below, above;
-            double held, wanted;
-        };
-        std::array<Area, COUNT> growing;
-        auto volume = [](const double* bin) { return std::bit_cast<std::int64_t>(*bin); };
-        for (std::size_t k = 0; k < COUNT; ++k) {
-            const double* bin = bins[k] + areas[k].fullest;
-            growing[k] = {bin, bin, volume(bin - 1), volume(bin + 1), areas[k].most, share * (1.0 - 1e-12) * areas[k].sum};
-        }
-        for (bool any = true; any;) {
-            any = false;
-            for (Area& area : growing) {
-                const bool up = area.above >= area.below;
-                const std::int64_t more = up ? area.above : area.below;
-                const bool go = (area.held < area.wanted) & (more >= 0);
-                area.held += std::bit_cast<double>(go ? more : 0);
-                area.high += up & go;
-                area.low -= !up & go;
-                area.above = volume(area.high + 1);
-                area.below = volume(area.low - 1);
-                any |= go;
-            }
-        }
-        for (std::size_t k = 0; k < COUNT; ++k) {
-            areas[k].low = static_cast<std::size_t>(growing[k].low - bins[k]);
-            areas[k].high = static_cast<std::size_t>(growing[k].high - bins[k]);
-        }
-    }
-    /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs
-    /// traded bins on either side.
-    RATCHET_CLONES static Nodes few_nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
-                                          std::size_t here) {
-        return nodes<Few>(bins, count, reach, shape, here);
-    }
-    RATCHET_CLONES static Nodes many_nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
-                                           std::size_t here) {
-        return nodes<Many>(bins, count, reach, shape, here);
-    }
-    template <class Marked>
-    RATCHET_INLINE static Nodes nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
-                                      std::size_t here) {
-        const auto first = static_cast<std::ptrdiff_t>(shape.first), last = static_cast<std::ptrdiff_t>(shape.last);
-        Marked high, low, rise, fall;
-        for (std::size_t w = 0; w < high.size(); ++w) {
-            high[w] = below(last + 1, w) & ~below(first, w);
-            low[w] = below(last, w) & ~below(first + 1, w);
-        }
-        for (std::size_t d = 1; d <= reach; ++d) {
-            mark(shape.first / FOUR * FOUR, shape.last, rise, fall, [&](std::size_t i) {  // from the bin to the one d bins on
-                const Four more = load(bins + i + d) - load(bins + i);
-                return std::pair{more > shape.rounding, more < -shape.rounding};
-            });
-            for (std::size_t w = 0; w < high.size(); ++w) {  // to the first traded bin both, from the last neither
-                const std::uint64_t untraded = below(first, w);
-                const std::uint64_t compared = below(last + 1 - static_cast<std::ptrdiff_t>(d), w);
-                rise[w] = (rise[w] | untraded) & compared;
-                fall[w] = (fall[w] | untraded) & compared;
-            }
-            for (std::size_t w = 0; w < high.size(); ++w) {
-                high[w] &= rise.moved(d, w) & ~rise[w];
-                low[w] &= fall.moved(d, w) & ~fall[w];
-            }
-        }
-        const auto bin = static_cast<std::ptrdiff_t>(here);
-        const double bottom = static_cast<double>(first), top = static_cast<double>(last + 1);
-        auto middle = [](std::ptrdiff_t place, double otherwise) {
-            return place < 0 ? otherwise : static_cast<double>(place) + 0.5;
-        };
-        return {middle(high.last(bin, -1), bottom), middle(high.first(bin + 1, -1), top),
-                middle(low.last(bin, -1), bottom), middle(low.first(bin + 1, -1), top)};
-    }
-    std::size_t count_, reach_, margin_;
+    std::size_t count_, margin_;
     Aligned cells_;  // the bins, and margins in which no search need look where it is
     Aligned kept_;
 };

@@ -108,7 +108,8 @@ RATCHET_CLONES inline bool settle(double* values, std::size_t n) {
 template <class Kernel>
 concept HasReadings = requires { typename Kernel::Reading; };
 /// Whether a kernel has a quicker way through many bars at once, `run(inputs..., out, n)`, of which none is missing. It
-/// gives what as many calls of `update` give, to the bit.
+/// gives what as many calls of `update` give, to the bit. One with readings is given these and a column for each:
+/// `run(inputs..., readings, out, n)`.
 template <class Kernel>
 concept HasRun = requires { &Kernel::run; };
 
@@ -193,15 +194,7 @@ class GatedReadings final : public Node {
     explicit GatedReadings(const std::vector<double>& parameters) : kernel_(parameters) { add_reading(parameters); }
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
-        if (n == 1) {
-            in_turn(kernel_, in, out, 1, clean);
-        } else if (HasRun<Kernel> && clean) {
-            if constexpr (HasRun<Kernel>) run_clean(in, out, n);
-        } else {  // as in Gated
-            Kernel local = std::move(kernel_);
-            in_turn(local, in, out, n, clean);
-            kernel_ = std::move(local);
-        }
+        run_bars(in, out, n, clean);
         for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->clean = settle(out[r]->buffer, n);
     }
     void add_reading(const std::vector<double>& parameters) override {
@@ -211,9 +204,15 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
-    void run_clean(const double* const* in, Column* const* out, std::size_t n) {
-        const Inputs<Kernel::ARITY> inputs(in);
-        std::apply([&](auto... column) { kernel_.run(column..., readings_, out, n); }, inputs.columns);
+    void run_bars(const double* const* in, Column* const* out, std::size_t n, bool clean) {  // as in Gated
+        if (n == 1) return in_turn(kernel_, in, out, 1, clean);
+        if constexpr (HasRun<Kernel>) {
+            const auto run = [&](auto... column) { kernel_.run(column..., readings_, out, n); };
+            if (clean) return std::apply(run, Inputs<Kernel::ARITY>(in).columns);
+        }
+        Kernel local = std::move(kernel_);
+        in_turn(local, in, out, n, clean);
+        kernel_ = std::move(local);
     }
     void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, bool clean) const {
         const Inputs<Kernel::ARITY> inputs(in);
