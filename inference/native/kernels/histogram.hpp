@@ -29,6 +29,12 @@ struct Spreads {
     }
 };
 
+/// What the bins held at one time.
+struct Volumes {
+    const double* bins;
+    double most, sum;
+};
+
 /// Where the bins lie among prices.
 struct Scale {
     double origin = 0.0, step = 1.0, per_price = 1.0;  // the first bin's lower edge, a bin's width, and 1 over it
@@ -50,7 +56,6 @@ class Histogram {
         clear();
     }
     std::size_t count() const { return count_; }
-    const double* bins() const { return cells_.data() + margin_; }
     std::size_t bin(double place) const {
         return static_cast<std::size_t>(
             static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(count_ - 1))));
@@ -60,17 +65,15 @@ class Histogram {
         clear();
         spread(low, high, volume, spreads.size(), scale, count_, spreads.from.data(), spreads.to.data(),
                spreads.density.data());
-        put(own(), count_, spreads);
+        put(bins(), count_, spreads);
     }
     /// Takes one of the spreads out, and puts another in its place.
     void replace(double low, double high, double volume, const Scale& scale, Spreads& spreads, std::size_t at) {
-        spreads.put(at, replace(own(), count_, spreads[at], low, high, volume, scale));
+        spreads.put(at, replace(bins(), count_, spreads[at], low, high, volume, scale));
     }
     /// The bins as they are now, kept in one of TOGETHER places.
-    const double* keep(std::size_t place) {
-        double* to = kept_.data() + place * cells_.size() + margin_;
-        copy(bins(), count_, to);
-        return to;
+    Volumes keep(std::size_t place) {
+        return copy(bins(), count_, kept_.data() + place * cells_.size() + margin_);
     }
     template <class A>
     void state(A& archive) {
@@ -82,8 +85,8 @@ class Histogram {
 
     /// Vectors do not cross lines of the cache where the bins begin with one.
     static std::size_t up_to_line(std::size_t n) { return (n + 7) / 8 * 8; }
-    void clear() { std::fill_n(own(), count_, 0.0); }
-    double* own() { return cells_.data() + margin_; }
+    void clear() { std::fill_n(bins(), count_, 0.0); }
+    double* bins() { return cells_.data() + margin_; }
 
     /// What lies within one bin fills all of it.
     RATCHET_INLINE static Spread spread(double low, double high, double volume, const Scale& scale, double bins) {
@@ -139,8 +142,15 @@ class Histogram {
         put(bins, count, fresh);
         return fresh;
     }
-    RATCHET_CLONES static void copy(const double* bins, std::size_t count, double* __restrict to) {
-        for (std::size_t i = 0; i < count; i += FOUR) store(to + i, load(bins + i));
+    RATCHET_CLONES static Volumes copy(const double* bins, std::size_t count, double* __restrict to) {
+        Four most{}, sum{};
+        for (std::size_t i = 0; i < count; i += FOUR) {
+            const Four here = load(bins + i), volume = Larger()(here, Four{});  // beyond the bins: none
+            store(to + i, here);
+            most = Larger()(most, volume);
+            sum += volume;
+        }
+        return {to, folded(most, Larger()), folded(sum, Plus())};
     }
     std::size_t count_, margin_;
     Aligned cells_;  // the bins, and margins in which no search need look where it is

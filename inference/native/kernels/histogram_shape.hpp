@@ -4,7 +4,8 @@
 #include <bit>
 
 #include "clones.hpp"
-#include "kernels/lanes.hpp"
+#include "kernels/histogram.hpp"
+#include "kernels/kernel.hpp"
 #include "kernels/marks.hpp"
 
 namespace ratchet {
@@ -16,7 +17,6 @@ struct Nodes {
 
 /// Of the bins the fullest, those of the value area (`low` to `high`) and the traded ones (`first` to `last`).
 struct Shape {
-    double most, sum;  // volume of the fullest bin, and of all
     std::size_t fullest, low, high, first, last;
     Nodes nodes;
 };
@@ -28,15 +28,15 @@ struct Look {
     std::size_t count, reach;  // bins, and with how many of them on either side a node is compared
     double share;              // of all volume, held by the value area
 
-    /// The shapes of several histograms. `here`: the bins whose nearest nodes are told.
+    /// The shapes of what several histograms hold, or one at several times. `here`: the bins whose nearest nodes are told.
     template <std::size_t COUNT>
-    std::array<Shape, COUNT> shapes(const std::array<const double*, COUNT>& bins,
+    std::array<Shape, COUNT> shapes(const std::array<Volumes, COUNT>& volumes,
                                     const std::array<std::size_t, COUNT>& here) const {
         const bool few = count <= WORD && reach < WORD;
         std::array<Shape, COUNT> found;
         for (std::size_t k = 0; k < COUNT; ++k)
-            found[k] = few ? few_shape(bins[k], count, reach, here[k]) : many_shape(bins[k], count, reach, here[k]);
-        grow(bins, found);
+            found[k] = few ? few_shape(volumes[k], count, reach, here[k]) : many_shape(volumes[k], count, reach, here[k]);
+        grow(volumes, found);
         return found;
     }
 
@@ -44,29 +44,22 @@ struct Look {
     using Few = Marks<1, WORD - 1>;
     using Many = Marks<1024 / WORD, 256>;
 
-    RATCHET_CLONES static Shape few_shape(const double* bins, std::size_t count, std::size_t reach, std::size_t here) {
-        return shape<Few>(bins, count, reach, here);
+    RATCHET_CLONES static Shape few_shape(const Volumes& volumes, std::size_t count, std::size_t reach, std::size_t here) {
+        return shape<Few>(volumes, count, reach, here);
     }
-    RATCHET_CLONES static Shape many_shape(const double* bins, std::size_t count, std::size_t reach, std::size_t here) {
-        return shape<Many>(bins, count, reach, here);
+    RATCHET_CLONES static Shape many_shape(const Volumes& volumes, std::size_t count, std::size_t reach, std::size_t here) {
+        return shape<Many>(volumes, count, reach, here);
     }
     /// All but the value area.
     template <class Marked>
-    RATCHET_INLINE static Shape shape(const double* bins, std::size_t count, std::size_t reach, std::size_t here) {
-        Four most{}, sum{};
-        for (std::size_t i = 0; i < count; i += FOUR) {
-            const Four volume = Larger()(load(bins + i), Four{});  // beyond the bins: none
-            most = Larger()(most, volume);
-            sum += volume;
-        }
+    RATCHET_INLINE static Shape shape(const Volumes& volumes, std::size_t count, std::size_t reach, std::size_t here) {
+        const double* bins = volumes.bins;
+        const double most = volumes.most, rounding = 1e-9 * most;  // counts as none beside it
         Shape found{};
-        found.most = folded(most, Larger());
-        found.sum = folded(sum, Plus());
-        const double rounding = 1e-9 * found.most;  // counts as none beside it
         Marked fullest, traded;
         mark(0, count, fullest, traded, [&](std::size_t i) {
             const Four volume = load(bins + i);
-            return std::pair{volume == found.most, volume > rounding};
+            return std::pair{volume == most, volume > rounding};
         });
         const auto end = static_cast<std::ptrdiff_t>(count) - 1;
         const std::ptrdiff_t first = traded.first(0, end), last = traded.last(end + 1, end);
@@ -113,7 +106,7 @@ struct Look {
     /// The value areas, each from the fullest bin by the fuller neighbour. Every step waits for the one before, hence
     /// all grow side by side. Numbers not below 0 are in order as integers, which are compared sooner.
     template <std::size_t COUNT>
-    void grow(const std::array<const double*, COUNT>& bins, std::array<Shape, COUNT>& found) const {
+    void grow(const std::array<Volumes, COUNT>& volumes, std::array<Shape, COUNT>& found) const {
         struct Area {
             const double *low, *high;
             std::int64_t below, above;  // the neighbours
@@ -122,16 +115,16 @@ struct Look {
         auto volume = [](const double* bin) { return std::bit_cast<std::int64_t>(*bin); };
         std::array<Area, COUNT> areas;
         for (std::size_t k = 0; k < COUNT; ++k) {
-            const double* bin = bins[k] + found[k].fullest;
-            const double wanted = share * (1.0 - 1e-12) * found[k].sum;  // reached in spite of rounding
-            areas[k] = {bin, bin, volume(bin - 1), volume(bin + 1), found[k].most, wanted};
+            const double* bin = volumes[k].bins + found[k].fullest;
+            const double wanted = share * (1.0 - 1e-12) * volumes[k].sum;  // reached in spite of rounding
+            areas[k] = {bin, bin, volume(bin - 1), volume(bin + 1), volumes[k].most, finite(wanted) ? wanted : 0.0};
         }
         for (bool any = true; any;) {
             any = false;
             for (Area& area : areas) {
                 const bool up = area.above >= area.below;
-                const std::int64_t more = up ? area.above : area.below;  // below 0 beyond the bins
-                const bool grows = (area.held < area.wanted) & (more >= 0);
+                const std::int64_t more = up ? area.above : area.below;
+                const bool grows = area.held < area.wanted;
                 area.held += std::bit_cast<double>(grows ? more : 0);
                 area.high += up & grows;
                 area.low -= !up & grows;
@@ -141,8 +134,8 @@ struct Look {
             }
         }
         for (std::size_t k = 0; k < COUNT; ++k) {
-            found[k].low = static_cast<std::size_t>(areas[k].low - bins[k]);
-            found[k].high = static_cast<std::size_t>(areas[k].high - bins[k]);
+            found[k].low = static_cast<std::size_t>(areas[k].low - volumes[k].bins);
+            found[k].high = static_cast<std::size_t>(areas[k].high - volumes[k].bins);
         }
     }
 };

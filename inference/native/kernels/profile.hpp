@@ -48,7 +48,7 @@ struct VolumeProfile {
           spreads(bars) {}
     bool update(double high, double low, double volume) {
         if (!count(high, low, volume)) return false;
-        figures = measure<1>({histogram.bins()}, {scale}, {0.5 * (low + high)})[0];
+        figures = measure<1>({histogram.keep(0)}, {scale}, {0.5 * (low + high)})[0];
         return true;
     }
     void run(const double* high, const double* low, const double* volume, const std::vector<Reading>& readings,
@@ -61,14 +61,14 @@ struct VolumeProfile {
                 ++i;
                 continue;
             }
-            std::array<const double*, MOST> bins;
+            std::array<Volumes, MOST> kept;
             std::array<Scale, MOST> scales;
             std::array<double, MOST> middles;
             for (std::size_t k = 0; k < MOST; ++k) {
                 count(high[i + k], low[i + k], volume[i + k]);
-                bins[k] = histogram.keep(k), scales[k] = scale, middles[k] = 0.5 * (low[i + k] + high[i + k]);
+                kept[k] = histogram.keep(k), scales[k] = scale, middles[k] = 0.5 * (low[i + k] + high[i + k]);
             }
-            const auto told = measure(bins, scales, middles);
+            const auto told = measure(kept, scales, middles);
             for (std::size_t r = 0; r < readings.size(); ++r)
                 for (std::size_t k = 0; k < MOST; ++k) out[r]->buffer[i + k] = told[k][readings[r].index];
             i += MOST;
@@ -120,12 +120,12 @@ struct VolumeProfile {
     }
     /// What several states of the histogram tell. `middles`: of the bars.
     template <std::size_t COUNT>
-    std::array<Figures, COUNT> measure(const std::array<const double*, COUNT>& bins,
+    std::array<Figures, COUNT> measure(const std::array<Volumes, COUNT>& kept,
                                        const std::array<Scale, COUNT>& scales,
                                        const std::array<double, COUNT>& middles) const {
         std::array<std::size_t, COUNT> here;
         for (std::size_t k = 0; k < COUNT; ++k) here[k] = histogram.bin(scales[k].place(middles[k]));
-        const std::array<Shape, COUNT> shapes = look.shapes(bins, here);
+        const std::array<Shape, COUNT> shapes = look.shapes(kept, here);
         std::array<Figures, COUNT> told;
         for (std::size_t k = 0; k < COUNT; ++k) {
             const Shape& shape = shapes[k];
@@ -133,7 +133,7 @@ struct VolumeProfile {
             told[k] = {price(static_cast<double>(shape.fullest) + 0.5),
                        price(static_cast<double>(shape.low)),
                        price(static_cast<double>(shape.high + 1)),
-                       shape.most > 0.0 ? bins[k][here[k]] / shape.most : 0.0,
+                       kept[k].most > 0.0 ? kept[k].bins[here[k]] / kept[k].most : 0.0,
                        price(shape.nodes.high_below),
                        price(shape.nodes.high_above),
                        price(shape.nodes.low_below),
