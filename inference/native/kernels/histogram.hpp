@@ -22,7 +22,9 @@ struct Spreads {
     explicit Spreads(std::size_t count) : from(count), to(count), density(count) {}
     std::size_t size() const { return from.size(); }
     Spread operator[](std::size_t i) const { return {from[i], to[i], density[i]}; }
-    void put(std::size_t i, const Spread& spread) { from[i] = spread.from, to[i] = spread.to, density[i] = spread.density; }
+    void put(std::size_t i, const Spread& spread) {
+        from[i] = spread.from, to[i] = spread.to, density[i] = spread.density;
+    }
     template <class A>
     void state(A& archive) {
         archive(from), archive(to), archive(density);
@@ -72,9 +74,7 @@ class Histogram {
         spreads.put(at, replace(bins(), count_, spreads[at], low, high, volume, scale));
     }
     /// The bins as they are now, kept in one of TOGETHER places.
-    Volumes keep(std::size_t place) {
-        return copy(bins(), count_, kept_.data() + place * cells_.size() + margin_);
-    }
+    Volumes keep(std::size_t place) { return copy(bins(), count_, kept_.data() + place * cells_.size() + margin_); }
     template <class A>
     void state(A& archive) {
         archive(cells_);

@@ -28,14 +28,16 @@ struct Look {
     std::size_t count, reach;  // bins, and with how many of them on either side a node is compared
     double share;              // of all volume, held by the value area
 
-    /// The shapes of what several histograms hold, or one at several times. `here`: the bins whose nearest nodes are told.
+    /// The shapes of what several histograms hold, or one at several times. `here`: the bins whose nearest nodes are
+    /// told.
     template <std::size_t COUNT>
     std::array<Shape, COUNT> shapes(const std::array<Volumes, COUNT>& volumes,
                                     const std::array<std::size_t, COUNT>& here) const {
         const bool few = count <= WORD && reach < WORD;
         std::array<Shape, COUNT> found;
         for (std::size_t k = 0; k < COUNT; ++k)
-            found[k] = few ? few_shape(volumes[k], count, reach, here[k]) : many_shape(volumes[k], count, reach, here[k]);
+            found[k] =
+                few ? few_shape(volumes[k], count, reach, here[k]) : many_shape(volumes[k], count, reach, here[k]);
         grow(volumes, found);
         return found;
     }
@@ -44,10 +46,12 @@ struct Look {
     using Few = Marks<1, WORD - 1>;
     using Many = Marks<1024 / WORD, 256>;
 
-    RATCHET_CLONES static Shape few_shape(const Volumes& volumes, std::size_t count, std::size_t reach, std::size_t here) {
+    RATCHET_CLONES static Shape few_shape(const Volumes& volumes, std::size_t count, std::size_t reach,
+                                          std::size_t here) {
         return shape<Few>(volumes, count, reach, here);
     }
-    RATCHET_CLONES static Shape many_shape(const Volumes& volumes, std::size_t count, std::size_t reach, std::size_t here) {
+    RATCHET_CLONES static Shape many_shape(const Volumes& volumes, std::size_t count, std::size_t reach,
+                                           std::size_t here) {
         return shape<Many>(volumes, count, reach, here);
     }
     /// All but the value area.

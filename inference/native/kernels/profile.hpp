@@ -120,8 +120,7 @@ struct VolumeProfile {
     }
     /// What several states of the histogram tell. `middles`: of the bars.
     template <std::size_t COUNT>
-    std::array<Figures, COUNT> measure(const std::array<Volumes, COUNT>& kept,
-                                       const std::array<Scale, COUNT>& scales,
+    std::array<Figures, COUNT> measure(const std::array<Volumes, COUNT>& kept, const std::array<Scale, COUNT>& scales,
                                        const std::array<double, COUNT>& middles) const {
         std::array<std::size_t, COUNT> here;
         for (std::size_t k = 0; k < COUNT; ++k) here[k] = histogram.bin(scales[k].place(middles[k]));
