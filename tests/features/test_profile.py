@@ -127,3 +127,13 @@ def test_nodes_of_six_bars_by_hand() -> None:
         market[0][column][8] = 12.5
     out = compute([Expr("volume_profile", inputs, {**parameters, "output": o}) for o in range(4, 8)], market)
     assert [values[8] for values in out.values()] == pytest.approx([11.5, 16.5, 10.0, 14.5])
+
+
+def test_volume_beyond_all_numbers_has_a_value_area_of_one_bin() -> None:
+    """Eight bins of a sum that no number holds: none of it can be reached, and the search ends where it began."""
+    market = by_hand([(18, 10, 1.7e8)] * 9)
+    inputs = (bar("high"), bar("low"), bar("volume") * 1e300)
+    parameters = {"window": 5, "bins": 12, "share": 0.7, "node": 1}
+    out = compute([Expr("volume_profile", inputs, {**parameters, "output": o}) for o in range(3)], market)
+    for poc, low, high in zip(*(out[str(o)][4:] for o in range(3)), strict=True):
+        assert (low, high) == pytest.approx((poc - 0.5, poc + 0.5))

@@ -1,14 +1,12 @@
-// Volume in equal bins: filled and emptied range by range, and what its shape tells. Places are in bins from the
-// origin.
+// Volume in equal bins, filled and emptied range by range. Places are in bins from the origin. What their shape tells:
+// histogram_shape.hpp.
 #pragma once
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <vector>
 
 #include "clones.hpp"
 #include "kernels/lanes.hpp"
-#include "kernels/marks.hpp"
 
 namespace ratchet {
 
@@ -17,61 +15,98 @@ struct Spread {
     double from, to, density;  // density: volume a bin
 };
 
-/// Of the bins the fullest, those of the value area (`low` to `high`) and the traded ones (`first` to `last`).
-struct Shape {
-    double most, rounding;  // volume of the fullest bin, and how little beside it counts as none
-    std::size_t fullest, low, high, first, last;
+/// Many of them.
+struct Spreads {
+    Aligned from, to, density;
+
+    explicit Spreads(std::size_t count) : from(count), to(count), density(count) {}
+    std::size_t size() const { return from.size(); }
+    Spread operator[](std::size_t i) const { return {from[i], to[i], density[i]}; }
+    void put(std::size_t i, const Spread& spread) {
+        from[i] = spread.from, to[i] = spread.to, density[i] = spread.density;
+    }
+    template <class A>
+    void state(A& archive) {
+        archive(from), archive(to), archive(density);
+    }
 };
 
-/// Places of the nearest nodes on either side of a bin.
-struct Nodes {
-    double high_below, high_above, low_below, low_above;
+/// What the bins held at one time.
+struct Volumes {
+    const double* bins;
+    double most, sum;
+};
+
+/// Where the bins lie among prices.
+struct Scale {
+    double origin = 0.0, step = 1.0, per_price = 1.0;  // the first bin's lower edge, a bin's width, and 1 over it
+
+    double price(double place) const { return origin + place * step; }
+    double place(double price) const { return (price - origin) * per_price; }
 };
 
 class Histogram {
   public:
-    /// `reach`: with how many bins on either side a node is compared.
-    Histogram(std::size_t bins, std::size_t reach)
-        : count_(bins), reach_(reach), margin_(reach + FOUR), cells_(bins + 2 * margin_, OUTSIDE) {
+    static constexpr std::size_t TOGETHER = 4;  // as many of its states can be kept
+
+    /// `margin`: how many numbers before and after the bins can be read.
+    Histogram(std::size_t bins, std::size_t margin)
+        : count_(bins),
+          margin_(up_to_line(margin)),
+          cells_(up_to_line(bins) + 2 * margin_, OUTSIDE),
+          kept_(TOGETHER * cells_.size(), OUTSIDE) {
         clear();
     }
     std::size_t count() const { return count_; }
-    double operator[](std::size_t i) const { return bins()[i]; }
     std::size_t bin(double place) const {
         return static_cast<std::size_t>(
             static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(count_ - 1))));
     }
-    /// What lies within one bin fills all of it.
-    Spread spread(double from, double to, double volume) const {
-        const auto first = static_cast<double>(bin(from)), last = static_cast<double>(bin(to));
-        from = first == last ? first : std::max(from, 0.0);
-        to = first == last ? first + 1.0 : std::min(to, static_cast<double>(count_));
-        return {from, to, volume / (to - from)};
-    }
-    /// Empties all bins, and fills them with these alone.
-    void fill(const std::vector<Spread>& spreads) {
+    /// Empties all bins, and fills them with these alone: each volume between its two prices.
+    void fill(const double* low, const double* high, const double* volume, const Scale& scale, Spreads& spreads) {
         clear();
-        put(bins(), count_, spreads.data(), spreads.size());
+        spread(low, high, volume, spreads.size(), scale, count_, spreads.from.data(), spreads.to.data(),
+               spreads.density.data());
+        put(bins(), count_, spreads);
     }
-    void replace(const Spread& old, const Spread& fresh) {
-        take(bins(), count_, old);
-        put(bins(), count_, &fresh, 1);
+    /// Takes one of the spreads out, and puts another in its place.
+    void replace(double low, double high, double volume, const Scale& scale, Spreads& spreads, std::size_t at) {
+        spreads.put(at, replace(bins(), count_, spreads[at], low, high, volume, scale));
     }
-    /// `share`: of all volume, held by the value area.
-    Shape shape(double share) const { return shape(bins(), count_, share); }
-    Nodes nodes(const Shape& shape, std::size_t here) const { return nodes(bins(), count_, reach_, shape, here); }
+    /// The bins as they are now, kept in one of TOGETHER places.
+    Volumes keep(std::size_t place) { return copy(bins(), count_, kept_.data() + place * cells_.size() + margin_); }
     template <class A>
     void state(A& archive) {
         archive(cells_);
     }
 
   private:
-    static constexpr double OUTSIDE = -1.0;  // less than any bin, so that the value area never grows there
+    static constexpr double OUTSIDE = -1.0;  // less than any bin, so that a value area never grows there
 
+    /// Vectors do not cross lines of the cache where the bins begin with one.
+    static std::size_t up_to_line(std::size_t n) { return (n + 7) / 8 * 8; }
     void clear() { std::fill_n(bins(), count_, 0.0); }
     double* bins() { return cells_.data() + margin_; }
-    const double* bins() const { return cells_.data() + margin_; }
 
+    /// What lies within one bin fills all of it.
+    RATCHET_INLINE static Spread spread(double low, double high, double volume, const Scale& scale, double bins) {
+        const auto bin = [&](double place) {
+            return static_cast<double>(static_cast<std::int32_t>(std::min(std::max(place, 0.0), bins - 1.0)));
+        };
+        const double begin = scale.place(low), end = scale.place(high), first = bin(begin), last = bin(end);
+        const double from = first == last ? first : std::max(begin, 0.0);
+        const double to = first == last ? first + 1.0 : std::min(end, bins);
+        return {from, to, volume / (to - from)};
+    }
+    RATCHET_CLONES static void spread(const double* low, const double* high, const double* volume, std::size_t n,
+                                      const Scale& scale, std::size_t count, double* __restrict from,
+                                      double* __restrict to, double* __restrict density) {
+        const Scale own = scale;
+        for (std::size_t i = 0; i < n; ++i) {
+            const Spread made = spread(low[i], high[i], volume[i], own, static_cast<double>(count));
+            from[i] = made.from, to[i] = made.to, density[i] = made.density;
+        }
+    }
     /// How much of each of the four bins from `first` on is covered.
     RATCHET_INLINE static Four covered(const Spread& spread, std::size_t first) {
         const Four place = count_from(static_cast<double>(first));
@@ -87,96 +122,39 @@ class Histogram {
         const std::size_t needed = static_cast<std::size_t>(static_cast<std::int64_t>(spread.to)) + 1;
         return std::min(std::max(needed, begin(spread) + 3 * FOUR), count);
     }
-    RATCHET_CLONES static void put(double* bins, std::size_t count, const Spread* spreads, std::size_t size) {
-        for (std::size_t s = 0; s < size; ++s) {
-            const Spread spread = spreads[s];
-            for (std::size_t i = begin(spread); i < end(spread, count); i += FOUR)
-                store(bins + i, load(bins + i) + spread.density * covered(spread, i));
-        }
+    RATCHET_INLINE static void put(double* bins, std::size_t count, const Spread& spread) {
+        const std::size_t last = end(spread, count);
+        for (std::size_t i = begin(spread); i < last; i += FOUR)
+            store(bins + i, load(bins + i) + spread.density * covered(spread, i));
     }
-    RATCHET_CLONES static void take(double* bins, std::size_t count, const Spread& spread) {
-        for (std::size_t i = begin(spread); i < end(spread, count); i += FOUR) {
-            const Four volume = spread.density * covered(spread, i), left = load(bins + i) - volume;
-            const Flags none = (volume > 0.0) & (left < 1e-9 * volume);  // what rounding leaves of volume taken out
+    RATCHET_CLONES static void put(double* bins, std::size_t count, const Spreads& spreads) {
+        for (std::size_t s = 0; s < spreads.size(); ++s) put(bins, count, spreads[s]);
+    }
+    RATCHET_CLONES static Spread replace(double* bins, std::size_t count, const Spread& old, double low, double high,
+                                         double volume, const Scale& scale) {
+        const std::size_t last = end(old, count);
+        for (std::size_t i = begin(old); i < last; i += FOUR) {
+            const Four gone = old.density * covered(old, i), left = load(bins + i) - gone;
+            const Flags none = (gone > 0.0) & (left < 1e-9 * gone);  // what rounding leaves of volume taken out
             store(bins + i, none ? Four{} : left);
         }
+        const Spread fresh = spread(low, high, volume, scale, static_cast<double>(count));
+        put(bins, count, fresh);
+        return fresh;
     }
-    RATCHET_CLONES static Shape shape(const double* bins, std::size_t count, double share) {
+    RATCHET_CLONES static Volumes copy(const double* bins, std::size_t count, double* __restrict to) {
         Four most{}, sum{};
         for (std::size_t i = 0; i < count; i += FOUR) {
-            const Four volume = Larger()(load(bins + i), Four{});  // beyond the bins: none
+            const Four here = load(bins + i), volume = Larger()(here, Four{});  // beyond the bins: none
+            store(to + i, here);
             most = Larger()(most, volume);
             sum += volume;
         }
-        Shape found{};
-        found.most = folded(most, Larger());
-        found.rounding = 1e-9 * found.most;
-        Marks fullest(count), traded(count);
-        mark(count, fullest, traded, [&](std::size_t i) {
-            const Four volume = load(bins + i);
-            return std::pair{volume == found.most, volume > found.rounding};
-        });
-        const auto end = static_cast<std::ptrdiff_t>(count) - 1;
-        found.fullest = static_cast<std::size_t>(fullest.first(0, end));
-        found.first = static_cast<std::size_t>(traded.first(0, end));
-        found.last = static_cast<std::size_t>(traded.last(end + 1, end));
-        grow(bins, count, share * (1.0 - 1e-12) * folded(sum, Plus()), found);  // reached in spite of rounding
-        return found;
+        return {to, folded(most, Larger()), folded(sum, Plus())};
     }
-    /// From the fullest bin by the fuller neighbour. Numbers not below 0 are in order as integers, which are compared
-    /// sooner; the next neighbours are read before it is known which of them is wanted.
-    static void grow(const double* bins, std::size_t count, double wanted, Shape& area) {
-        auto volume = [bins](std::ptrdiff_t i) { return std::bit_cast<std::int64_t>(bins[i]); };
-        auto low = static_cast<std::ptrdiff_t>(area.fullest), high = low, end = static_cast<std::ptrdiff_t>(count);
-        auto below = volume(low - 1), above = volume(high + 1);
-        for (double held = area.most; held < wanted && (low > 0 || high + 1 < end);) {
-            const auto lower = volume(low - 2), upper = volume(high + 2);
-            const bool up = above >= below;
-            held += std::bit_cast<double>(up ? above : below);
-            above = up ? upper : above;
-            below = up ? below : lower;
-            high += up;
-            low -= !up;
-        }
-        area.low = static_cast<std::size_t>(low);
-        area.high = static_cast<std::size_t>(high);
-    }
-    /// Of equal bins side by side the lowest is the node. Beyond the traded bins lies no volume: a low node needs
-    /// traded bins on either side.
-    RATCHET_CLONES static Nodes nodes(const double* bins, std::size_t count, std::size_t reach, const Shape& shape,
-                                      std::size_t here) {
-        const auto first = static_cast<std::ptrdiff_t>(shape.first), last = static_cast<std::ptrdiff_t>(shape.last);
-        Marks high(count), low(count), rise(count), fall(count);
-        for (std::size_t w = 0; w < high.size(); ++w) {
-            high[w] = below(last + 1, w) & ~below(first, w);
-            low[w] = below(last, w) & ~below(first + 1, w);
-        }
-        for (std::size_t d = 1; d <= reach; ++d) {
-            mark(count, rise, fall, [&](std::size_t i) {  // from the bin to the one d bins on
-                const Four more = load(bins + i + d) - load(bins + i);
-                return std::pair{more > shape.rounding, more < -shape.rounding};
-            });
-            for (std::size_t w = 0; w < high.size(); ++w) {  // to the first traded bin both, from the last neither
-                const std::uint64_t untraded = below(first, w);
-                const std::uint64_t compared = below(last + 1 - static_cast<std::ptrdiff_t>(d), w);
-                rise[w] = (rise[w] | untraded) & compared;
-                fall[w] = (fall[w] | untraded) & compared;
-            }
-            for (std::size_t w = 0; w < high.size(); ++w) {
-                high[w] &= rise.moved(d, w) & ~rise[w];
-                low[w] &= fall.moved(d, w) & ~fall[w];
-            }
-        }
-        const auto bin = static_cast<std::ptrdiff_t>(here);
-        const double bottom = static_cast<double>(first), top = static_cast<double>(last + 1);
-        auto middle = [](std::ptrdiff_t place, double otherwise) {
-            return place < 0 ? otherwise : static_cast<double>(place) + 0.5;
-        };
-        return {middle(high.last(bin, -1), bottom), middle(high.first(bin + 1, -1), top),
-                middle(low.last(bin, -1), bottom), middle(low.first(bin + 1, -1), top)};
-    }
-    std::size_t count_, reach_, margin_;
-    std::vector<double> cells_;  // the bins, and margins in which no search need look where it is
+    std::size_t count_, margin_;
+    Aligned cells_;  // the bins, and margins in which no search need look where it is
+    Aligned kept_;
 };
 
 }  // namespace ratchet

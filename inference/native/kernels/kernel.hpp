@@ -207,15 +207,7 @@ class GatedReadings final : public Node {
             for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->known = missing(out[r]->buffer, n);
             return;
         }
-        if (n == 1) {
-            in_turn(kernel_, in, out, 1, known);
-        } else if (HasRun<Kernel> && known == Known::all) {
-            if constexpr (HasRun<Kernel>) Inputs<Kernel::ARITY>(in).run(kernel_, readings_, out, n);
-        } else {  // as in Gated
-            Kernel local = std::move(kernel_);
-            in_turn(local, in, out, n, known);
-            kernel_ = std::move(local);
-        }
+        run_bars(in, out, n, known);
         for (std::size_t r = 0; r < readings_.size(); ++r) out[r]->known = settle(out[r]->buffer, n);
     }
     void add_reading(const std::vector<double>& parameters) override {
@@ -225,6 +217,14 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
+    void run_bars(const double* const* in, Column* const* out, std::size_t n, Known known) {  // as in Gated
+        if (n == 1) return in_turn(kernel_, in, out, 1, known);
+        if constexpr (HasRun<Kernel>)
+            if (known == Known::all) return Inputs<Kernel::ARITY>(in).run(kernel_, readings_, out, n);
+        Kernel local = std::move(kernel_);
+        in_turn(local, in, out, n, known);
+        kernel_ = std::move(local);
+    }
     void in_turn(Kernel& kernel, const double* const* in, Column* const* out, std::size_t n, Known known) const {
         const Inputs<Kernel::ARITY> inputs(in);
         for (std::size_t i = 0; i < n; ++i) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernels/histogram.hpp"
+#include "kernels/histogram_shape.hpp"
 #include "kernels/kernel.hpp"
 
 namespace ratchet {
@@ -38,14 +39,53 @@ struct VolumeProfile {
     using Reading = Output;
 
     explicit VolumeProfile(const std::vector<double>& p)
-        : share(p[2]),
+        : look{static_cast<std::size_t>(p[1]), static_cast<std::size_t>(p[3]), p[2]},
           bars(static_cast<std::size_t>(p[0])),
-          histogram(static_cast<std::size_t>(p[1]), static_cast<std::size_t>(p[3])),
+          histogram(look.count, look.reach + Look::MARGIN),
           lows(bars, 0.0),
           highs(bars, 0.0),
           volumes(bars, 0.0),
           spreads(bars) {}
     bool update(double high, double low, double volume) {
+        if (!count(high, low, volume)) return false;
+        figures = measure<1>({histogram.keep(0)}, {scale}, {0.5 * (low + high)})[0];
+        return true;
+    }
+    void run(const double* high, const double* low, const double* volume, const std::vector<Reading>& readings,
+             Column* const* out, std::size_t n) {
+        constexpr std::size_t MOST = Histogram::TOGETHER;
+        for (std::size_t i = 0; i < n;) {
+            if (filled < bars || n - i < MOST) {
+                const bool ready = update(high[i], low[i], volume[i]);
+                for (std::size_t r = 0; r < readings.size(); ++r) out[r]->buffer[i] = ready ? read(readings[r]) : NaN;
+                ++i;
+                continue;
+            }
+            std::array<Volumes, MOST> kept;
+            std::array<Scale, MOST> scales;
+            std::array<double, MOST> middles;
+            for (std::size_t k = 0; k < MOST; ++k) {
+                count(high[i + k], low[i + k], volume[i + k]);
+                kept[k] = histogram.keep(k), scales[k] = scale, middles[k] = 0.5 * (low[i + k] + high[i + k]);
+            }
+            const auto told = measure(kept, scales, middles);
+            for (std::size_t r = 0; r < readings.size(); ++r)
+                for (std::size_t k = 0; k < MOST; ++k) out[r]->buffer[i + k] = told[k][readings[r].index];
+            i += MOST;
+        }
+    }
+    double read(const Output& output) const { return figures[output.index]; }
+    template <class A>
+    void state(A& archive) {
+        archive(lows), archive(highs), archive(volumes), archive(spreads), archive(at), archive(filled);
+        archive(histogram), archive(scale.origin), archive(scale.step), archive(scale.per_price);
+    }
+
+  private:
+    using Figures = std::array<double, 8>;
+
+    /// Puts one bar in, for the oldest. Returns whether the window is full.
+    bool count(double high, double low, double volume) {
         if (low > high) std::swap(low, high);
         const std::size_t own = at;
         lows[own] = low, highs[own] = high, volumes[own] = volume;
@@ -53,59 +93,61 @@ struct VolumeProfile {
         const bool counted = filled == bars;
         filled += !counted;
         if (filled < bars) return false;
-        if (!counted || at == 0 || low < origin || high > origin + step * static_cast<double>(histogram.count())) {
+        if (!counted || at == 0 || low < scale.origin || high > scale.price(static_cast<double>(look.count))) {
             lay();
         } else {
-            const Spread fresh = spread(low, high, volume);
-            histogram.replace(std::exchange(spreads[own], fresh), fresh);
+            histogram.replace(low, high, volume, scale, spreads, own);
         }
-        measure(0.5 * (low + high));
         return true;
     }
-    double read(const Output& output) const { return figures[output.index]; }
-    template <class A>
-    void state(A& archive) {
-        archive(lows), archive(highs), archive(volumes), archive(spreads), archive(at), archive(filled);
-        archive(histogram), archive(origin), archive(step), archive(per_price);
-    }
-
-  private:
-    Spread spread(double low, double high, double volume) const {
-        return histogram.spread((low - origin) * per_price, (high - origin) * per_price, volume);
+    RATCHET_CLONES static std::pair<double, double> extent(const double* low, const double* high, std::size_t n) {
+        Four lows = all(low[0]), highs = all(high[0]);
+        std::size_t i = 0;
+        for (; i + FOUR <= n; i += FOUR) {
+            lows = Smaller()(lows, load(low + i));
+            highs = Larger()(highs, load(high + i));
+        }
+        double bottom = folded(lows, Smaller()), top = folded(highs, Larger());
+        for (; i < n; ++i) bottom = std::min(bottom, low[i]), top = std::max(top, high[i]);
+        return {bottom, top};
     }
     void lay() {
-        double bottom = lows[0], top = highs[0];
-        for (double low : lows) bottom = std::min(bottom, low);
-        for (double high : highs) top = std::max(top, high);
+        const auto [bottom, top] = extent(lows.data(), highs.data(), bars);
         const double span = std::max(top - bottom, 1e-9 * (1.0 + std::abs(top)));
-        origin = bottom - 0.25 * span;
-        step = 1.5 * span / static_cast<double>(histogram.count());
-        per_price = 1.0 / step;
-        for (std::size_t i = 0; i < bars; ++i) spreads[i] = spread(lows[i], highs[i], volumes[i]);
-        histogram.fill(spreads);
+        const double step = 1.5 * span / static_cast<double>(look.count);
+        scale = {bottom - 0.25 * span, step, 1.0 / step};
+        histogram.fill(lows.data(), highs.data(), volumes.data(), scale, spreads);
     }
-    void measure(double middle) {
-        const std::size_t here = histogram.bin((middle - origin) * per_price);
-        const Shape shape = histogram.shape(share);
-        const Nodes nodes = histogram.nodes(shape, here);
-        auto price = [this](double place) { return origin + place * step; };
-        figures = {price(static_cast<double>(shape.fullest) + 0.5),
-                   price(static_cast<double>(shape.low)),
-                   price(static_cast<double>(shape.high + 1)),
-                   shape.most > 0.0 ? histogram[here] / shape.most : 0.0,
-                   price(nodes.high_below),
-                   price(nodes.high_above),
-                   price(nodes.low_below),
-                   price(nodes.low_above)};
+    /// What several states of the histogram tell. `middles`: of the bars.
+    template <std::size_t COUNT>
+    std::array<Figures, COUNT> measure(const std::array<Volumes, COUNT>& kept, const std::array<Scale, COUNT>& scales,
+                                       const std::array<double, COUNT>& middles) const {
+        std::array<std::size_t, COUNT> here;
+        for (std::size_t k = 0; k < COUNT; ++k) here[k] = histogram.bin(scales[k].place(middles[k]));
+        const std::array<Shape, COUNT> shapes = look.shapes(kept, here);
+        std::array<Figures, COUNT> told;
+        for (std::size_t k = 0; k < COUNT; ++k) {
+            const Shape& shape = shapes[k];
+            const auto price = [&](double place) { return scales[k].price(place); };
+            told[k] = {price(static_cast<double>(shape.fullest) + 0.5),
+                       price(static_cast<double>(shape.low)),
+                       price(static_cast<double>(shape.high + 1)),
+                       kept[k].most > 0.0 ? kept[k].bins[here[k]] / kept[k].most : 0.0,
+                       price(shape.nodes.high_below),
+                       price(shape.nodes.high_above),
+                       price(shape.nodes.low_below),
+                       price(shape.nodes.low_above)};
+        }
+        return told;
     }
-    double share;
+    Look look;
     std::size_t bars;
     Histogram histogram;
     std::vector<double> lows, highs, volumes;  // of the last bars, the oldest at `at`
-    std::vector<Spread> spreads;               // theirs in the histogram
+    Spreads spreads;                           // theirs in the histogram
     std::uint64_t at = 0, filled = 0;
-    double origin = 0.0, step = 1.0, per_price = 1.0;
-    std::array<double, 8> figures{};  // what is read after each update
+    Scale scale;        // of the histogram
+    Figures figures{};  // what is read after each update
 };
 
 inline std::vector<KernelInfo> profile_kernels() { return {entry<VolumeProfile>()}; }

@@ -14,16 +14,13 @@ class SortedShort {
   public:
     static constexpr std::size_t MOST = 128;
 
-    explicit SortedShort(std::size_t size) : window_(size), sorted_(FIRST + size + 1, ABOVE), next_(sorted_) {
-        sorted_[FIRST - 1] = next_[FIRST - 1] = -ABOVE;
-    }
+    explicit SortedShort(std::size_t size) : window_(size), sorted_((size + FOUR - 1) / FOUR * FOUR + FOUR, ABOVE) {}
     bool full() const { return window_.full(); }
-    double operator[](std::size_t rank) const { return sorted_[FIRST + rank]; }
+    double operator[](std::size_t rank) const { return sorted_[rank]; }
     void push(double x) {
         const bool full = window_.full();
         const double old = window_.push(x);
-        replace(sorted_.data() + FIRST, next_.data() + FIRST, window_.items.size(), full ? old : ABOVE, x);
-        sorted_.swap(next_);
+        replace(sorted_.data(), window_.items.size(), full ? old : ABOVE, x);
     }
     template <class A>
     void state(A& archive) {
@@ -32,18 +29,31 @@ class SortedShort {
 
   private:
     static constexpr double ABOVE = std::numeric_limits<double>::max();  // stands for values that are yet to come
-    static constexpr std::size_t FIRST = 8;                              // begins a line of the cache
 
-    RATCHET_CLONES static void replace(const double* from, double* __restrict to, std::size_t n, double old, double x) {
-        if (x > old)  // what lies between them moves down by one
-            for (std::size_t i = 0; i < n; ++i)
-                to[i] = from[i] < old ? from[i] : std::max(from[i], std::min(from[i + 1], x));
-        else
-            for (std::size_t i = 0; i < n; ++i)
-                to[i] = from[i] > old ? from[i] : std::min(from[i], std::max(*(from + i - 1), x));
+    /// Neighbours are shifted in from the vectors beside: a load across two stores would have to wait for both.
+    RATCHET_CLONES static void replace(double* values, std::size_t n, double old, double x) {
+        if (x > old) {  // what lies between them moves down by one
+            Four next = load(values);
+            for (std::size_t i = 0; i < n; i += FOUR) {
+                const Four here = next;
+                next = load(values + i + FOUR);
+                const Four after = __builtin_shuffle(here, next, Flags{1, 2, 3, 4});
+                const Four moved = Larger()(here, Smaller()(after, all(x)));
+                store(values + i, here < old ? here : moved);
+            }
+        } else {
+            Four last = all(-ABOVE);
+            for (std::size_t i = 0; i < n; i += FOUR) {
+                const Four here = load(values + i);
+                const Four before = __builtin_shuffle(last, here, Flags{3, 4, 5, 6});
+                const Four moved = Smaller()(here, Larger()(before, all(x)));
+                store(values + i, here > old ? here : moved);
+                last = here;
+            }
+        }
     }
     Ring window_;
-    Aligned sorted_, next_;  // between two values that are beyond all
+    Aligned sorted_;  // and up to a full vector and one more, values beyond all
 };
 
 /// A window in order, in chunks of equal length: a value that leaves one chunk and another that enters a later one move
