@@ -52,7 +52,7 @@ def compare_events(events: np.ndarray, trades: np.ndarray, stories: list[Story])
     kinds = {name: events[events["kind"] == code] for code, name in enumerate(EVENT_NAMES)}
     rows = list(zip(trades["entry"], stories, strict=True))
     legs = [(entry, *leg) for entry, story in rows for leg in story.legs]
-    found = kinds["exit"][["entry", "index", "fraction", "price", "pnl", "reason"]].tolist()
+    found = kinds["exit"][["entry", "index", "fraction", "price", "pnl", "reason", "intended", "level", "fill"]].tolist()
     np.testing.assert_allclose(np.array(found), np.array(legs), rtol=1e-11, atol=1e-11)
     totals = [(entry, i, p) for entry, story in rows for i, p in story.payments]
     found = kinds["funding"][["entry", "index", "pnl"]].tolist()
@@ -61,6 +61,8 @@ def compare_events(events: np.ndarray, trades: np.ndarray, stories: list[Story])
     found = kinds["stop_moved"][["entry", "index", "price"]].tolist()
     np.testing.assert_allclose(np.array(found), np.array(stops), rtol=1e-11)
     assert (kinds["entry"]["entry"] == trades["entry"]).all()
+    others = events[events["kind"] != EVENT_NAMES.index("exit")]
+    assert all(np.isnan(others[name]).all() for name in ("intended", "level", "fill"))
 
 
 @settings(max_examples=80, deadline=None)
