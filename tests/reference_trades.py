@@ -92,8 +92,8 @@ class Conditions:
 
 
 class Leg(NamedTuple):
-    """An exit. level: where the bar filled it; intended: where it was meant to be filled; fill: the level with slippage,
-    before fees.
+    """An exit. intended: where it was meant to be filled; level: where the bar did; fill: that with slippage, before
+    fees.
     """
 
     bar: int

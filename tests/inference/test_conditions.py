@@ -52,7 +52,9 @@ def compare_events(events: np.ndarray, trades: np.ndarray, stories: list[Story])
     kinds = {name: events[events["kind"] == code] for code, name in enumerate(EVENT_NAMES)}
     rows = list(zip(trades["entry"], stories, strict=True))
     legs = [(entry, *leg) for entry, story in rows for leg in story.legs]
-    found = kinds["exit"][["entry", "index", "fraction", "price", "pnl", "reason", "intended", "level", "fill"]].tolist()
+    found = kinds["exit"][
+        ["entry", "index", "fraction", "price", "pnl", "reason", "intended", "level", "fill"]
+    ].tolist()
     np.testing.assert_allclose(np.array(found), np.array(legs), rtol=1e-11, atol=1e-11)
     totals = [(entry, i, p) for entry, story in rows for i, p in story.payments]
     found = kinds["funding"][["entry", "index", "pnl"]].tolist()

@@ -12,7 +12,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from browser import needs_browser, visit
-from handmade_examination import BARS, COSTS, MARKETS, make_examination, make_product
+from handmade_examination import BARS, CONDITIONS, COSTS, MARKETS, make_examination, make_product
 from handmade_resamples import one_a_day
 from inference.actions import STOP_STEPS, TARGET_STEPS
 from inference.replay import ledger_engine
@@ -31,7 +31,8 @@ def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
 def test_the_trades_are_the_products(examination: Examination, tmp_path: Path) -> None:
     ((market,),) = MARKETS[1:]
     product = make_product(tmp_path)
-    ledger = ledger_engine(product.engine, BARS, market.entries, COSTS, equity=100_000.0, notional=25_000.0)
+    money = {"equity": 100_000.0, "notional": 25_000.0}
+    ledger = ledger_engine(product.engine, BARS, market.entries, COSTS, conditions=CONDITIONS, **money)
     trades = to_frame(ledger, market)
     assert examination.trades.select(trades.columns).equals(trades)
     assert {"stop", "target"} <= set(trades["reason"])
@@ -257,7 +258,7 @@ def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Pa
         assert lines["stop"][0] == lines["target"][0] == lines["best so far"][0] == held
         assert lines["stop"][1][-1] == pytest.approx(row["stop_at_exit"], rel=1e-6)
         assert lines["entry"][1] == pytest.approx([row["fill_price"]], rel=1e-6)
-        assert lines["exit"][1] == pytest.approx([row["exit_level"]], rel=1e-6)
+        assert lines["exit"][1] == pytest.approx([each["level"] for each in row["exits"]], rel=1e-6)
         assert lines["worst so far"][1] == pytest.approx([-value for value in row["mae_path"]], abs=1e-3)
         assert len(told_of["decisions"]) == len(row["decisions"])
         assert [text.split()[0] for text in told_of["movers"]] == [each["mover"] for each in row["decisions"]]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.replay import Bars, Costs, Entries, Ledger, ledger_levels
+from inference.replay import Bars, Conditions, Costs, Entries, Ledger, ledger_levels
+from inference.venue import Rung
 from pipelines.measures.forensics import ForensicsParams, forensics
 from pipelines.trades.baselines import Market, to_frame
 from pipelines.trades.terms import Terms
@@ -38,24 +39,30 @@ def examine(
     target: float,
     costs: Costs = COSTS,
     trail: float = np.nan,
+    ladder: tuple[Rung, ...] = (),
 ) -> pl.DataFrame:
     """Forensics of trades with fixed distances; ATR 2."""
     entries = Entries(np.array(index, np.int64), np.array(side, np.int8))
-    ledger = ledger_levels(bars, entries, stop, target, trail, H, costs)
+    ledger = ledger_levels(bars, entries, stop, target, trail, H, costs, conditions=Conditions(ladder=ladder))
     ids = tuple(str(i) for i in range(len(index)))
     market = Market(bars, np.full(len(bars.ts), 2.0), np.full(len(bars.ts), 1.0), entries, ids, Terms(costs))
     return forensics(to_frame(ledger, market), market, ledger, H, PARAMS)
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), stop=st.sampled_from([0.5, 1.5, 4.0]), target=st.sampled_from([0.7, 3.0, np.nan]))
-def test_every_figure_equals_a_slow_loop(seed: int, stop: float, target: float) -> None:
+@given(
+    seed=st.integers(0, 10_000),
+    stop=st.sampled_from([0.5, 1.5, 4.0]),
+    target=st.sampled_from([0.7, 3.0, np.nan]),
+    ladder=st.sampled_from([(), (Rung(0.5, 0.5, 0.0), Rung(1.0, 0.5)), (Rung(0.3, 0.5, 0.9),)]),
+)
+def test_every_figure_equals_a_slow_loop(seed: int, stop: float, target: float, ladder: tuple[Rung, ...]) -> None:
     bars = wild_bars(seed)
     n = len(bars.ts)
     rng = np.random.default_rng(seed)
     index = np.sort(rng.choice(n - 1, 12, replace=False)).tolist()
     side = rng.choice([-1, 1], 12).tolist()
-    table = examine(bars, index, side, stop, target, trail=[np.nan, 2.0][seed % 2])
+    table = examine(bars, index, side, stop, target, trail=[np.nan, 2.0][seed % 2], ladder=ladder)
     for t in table.iter_rows(named=True):
         s, unit, p0, out = t["side"], t["stop_distance"], t["entry_price"], t["exit_price"]
         end = min(index[int(t["id"])] + H, n - 1)
@@ -78,8 +85,10 @@ def test_every_figure_equals_a_slow_loop(seed: int, stop: float, target: float) 
         recovery = max(
             s * (x - p0) / unit for j in range(t["exit_index"], end + 1) for x in (bars.high[j], bars.low[j])
         )
-        assert t["recovery"] == pytest.approx(recovery)
-        assert t["premature"] == (t["reason"] == "stop" and t["r"] <= 0 and recovery >= 1)
+        if [each["index"] for each in t["exits"]].count(t["exit_index"]) == 1:  # else a part may have left at the best
+            assert t["recovery"] == pytest.approx(recovery)
+        assert t["recovery"] <= recovery + 1e-9
+        assert t["premature"] == (t["reason"] == "stop" and t["r"] <= 0 and t["recovery"] >= 1)  # as the replay says
         beyond = max(
             [
                 0.0,

@@ -34,11 +34,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "stop_distance": 3.0,
         "target_r": 2.0,
         "stop_at_exit": 98.0,
-        "exit_fill": 98.0,
         "r": -0.7,
     }
     names = {"symbol": "A", "id": "1", "policy": "product", "mode": "pessimistic", "reason": "stop", "side": 1}
-    trade = pl.DataFrame({**names, **values, "entry_ts": [times[-60]], "exit_ts": [times[-55]]})
+    places = {"entry_index": len(times) - 60, "exit_index": len(times) - 55}
+    half = [(places["exit_index"] - 2, "target", 0.5, 103.0), (places["exit_index"], "stop", 0.5, 98.0)]
+    exits = [dict(zip(("index", "reason", "fraction", "fill"), each, strict=True)) for each in half]
+    ends = {"entry_ts": [times[-60]], "exit_ts": [times[-55]], "exits": [exits]}
+    trade = pl.DataFrame({**names, **values, **places, **ends})
     trade.write_parquet(folder / "artifacts/evaluate/trades.parquet")
     with inside(folder):
         yield folder
