@@ -95,7 +95,7 @@ def premature(trade: dict[str, Any], unit: float, end: int, bars: Bars) -> bool:
     """METRICS.md's: stopped at or below +0R, and the price then reaches p0 + 1R by the bar `end`; R = unit."""
     if trade["reason"] != "stop" or trade["pnl"] > 0:
         return False
-    return best_after(bars, trade, end) - trade["side"] * trade["entry_price"] >= unit
+    return bool(best_after(bars, trade, end) - trade["side"] * trade["entry_price"] >= unit)
 
 
 def _labelled(policy: str, setting: float, trades: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -196,6 +197,7 @@ const count = (selector) => document.querySelectorAll(selector).length;
 const chart = () => ({
   id: document.querySelector("tr.chosen").dataset.id,
   title: by("trade-title").textContent,
+  facts: by("trade-facts").textContent,
   candles: count("#trade-plot .boxlayer path.box"),
   lines: by("trade-plot").data.filter((t) => t.type === "scatter").map((t) => [t.name, t.x.length, t.y]),
   labels: by("trade-plot").data[0].x,
@@ -235,6 +237,7 @@ def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Pa
     seen = visit(page, VISIT, tmp_path)
     trades = examination.trades
     assert seen["rows"] == trades.height
+    assert len(best(trades)["exits"]) == 2, "a trade that left in parts is looked at"
     assert seen["counted"].startswith(f"{trades.height} of {trades.height} trades")
     stops = trades.filter(pl.col("reason") == "stop")
     assert sorted(seen["stops"]) == sorted(stops["id"])
@@ -260,9 +263,13 @@ def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Pa
         assert lines["entry"][1] == pytest.approx([row["fill_price"]], rel=1e-6)
         assert lines["exit"][1] == pytest.approx([each["level"] for each in row["exits"]], rel=1e-6)
         assert lines["worst so far"][1] == pytest.approx([-value for value in row["mae_path"]], abs=1e-3)
+        for each in row["exits"]:
+            slip = 1e4 * abs(each["fill"] - each["intended"]) / each["intended"]
+            told = f"{100 * each['fraction']:.0f} % by {each['reason']} at {each['level']:,.2f}, slippage {slip:.1f} bp"
+            assert told in told_of["facts"]
         assert len(told_of["decisions"]) == len(row["decisions"])
         assert [text.split()[0] for text in told_of["movers"]] == [each["mover"] for each in row["decisions"]]
 
 
-def best(trades: pl.DataFrame) -> dict[str, object]:
+def best(trades: pl.DataFrame) -> dict[str, Any]:
     return trades.sort("r", descending=True).row(0, named=True)
