@@ -135,6 +135,18 @@ def test_a_deeper_dip_was_no_noise() -> None:
     assert (trade["premature"], trade["noise"], trade["beyond_atr"]) == (True, False, pytest.approx(0.8))
 
 
+def test_a_best_price_before_the_rest_is_stopped_is_no_recovery() -> None:
+    """Long at 100, stop 98. One bar goes to 103: a quarter leaves at 100.2, and the stop that comes up to 99.5 takes
+    the rest. Under pessimistic fills 103 came before it; after it only the close of 99.8, and 100.
+    """
+    rows = [(100, 100, 100, 100), (100, 100.1, 99.9, 100), (100, 103, 99.4, 99.8)] + [(100, 100, 100, 100)] * 9
+    (trade,) = examine(made(rows), [0], [1], 2.0, 0.4, Costs(), ladder=(Rung(0.5, 0.25, -0.25),)).iter_rows(named=True)
+    assert [(each["reason"], each["level"]) for each in trade["exits"]] == [("target", 100.2), ("stop", 99.5)]
+    assert trade["r"] == pytest.approx((0.25 * 0.2 - 0.75 * 0.5) / 2)
+    assert (trade["premature"], trade["recovery"]) == (False, 0.0)
+    assert trade["mfe_path"] == pytest.approx([0.05, 0.1])
+
+
 def test_without_trades_the_table_has_its_columns() -> None:
     bars = wild_bars(1)
     empty = Entries(np.empty(0, np.int64), np.empty(0, np.int8))
