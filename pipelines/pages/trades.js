@@ -97,10 +97,13 @@
     const mark = (fills, name, color, symbol, text) => ({
       type: "scatter", mode: "markers", x: fills.map((fill) => x(fill.index)), y: fills.map((fill) => fill.level), name, text, hovertemplate: "%{text}<extra></extra>",
       marker: { color, size: 12, symbol, line: { color: get("--card"), width: 1.5 } } });
+    const value = (level) => trade.side * (level - trade.p0) / trade.unit, parts = trade.exits.slice(0, -1);
+    // What the trade has come to at a close: the parts that have left, and the rest at the price.
+    const result = (index, close) => parts.filter((part) => part.index <= index).reduce((sum, part) => sum + part.share * (value(part.level) - value(close)), value(close));
     const inside = [], closes = [];
     for (let index = trade.entry; index <= trade.last; index++) {
       const close = all.close[all.place.get(index)], left = index > trade.exit || (index === trade.exit && trade.reason !== "time");
-      (left ? closes : inside).push([x(index), trade.side * (close - trade.p0) / trade.unit]);
+      (left ? closes : inside).push([x(index), left ? value(close) : result(index, close)]);
     }
     if (trade.reason === "time" && closes.length) closes.unshift(inside.at(-1));  // one line from the close of the exit
     const both = (pairs) => ({ x: pairs.map((p) => p[0]), y: pairs.map((p) => p[1]) });

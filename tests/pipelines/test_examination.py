@@ -263,12 +263,24 @@ def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Pa
         assert lines["entry"][1] == pytest.approx([row["fill_price"]], rel=1e-6)
         assert lines["exit"][1] == pytest.approx([each["level"] for each in row["exits"]], rel=1e-6)
         assert lines["worst so far"][1] == pytest.approx([-value for value in row["mae_path"]], abs=1e-3)
+        assert lines["close, R"][1][: held - 1] == pytest.approx(results(row)[: held - 1], abs=1e-4)
         for each in row["exits"]:
             slip = 1e4 * abs(each["fill"] - each["intended"]) / each["intended"]
             told = f"{100 * each['fraction']:.0f} % by {each['reason']} at {each['level']:,.2f}, slippage {slip:.1f} bp"
             assert told in told_of["facts"]
         assert len(told_of["decisions"]) == len(row["decisions"])
         assert [text.split()[0] for text in told_of["movers"]] == [each["mover"] for each in row["decisions"]]
+
+
+def results(row: dict[str, Any]) -> list[float]:
+    """What a trade has come to at each close, before the costs of exits: what has left, and the rest at the price."""
+    out = []
+    for index in range(row["entry_index"], row["exit_index"] + 1):
+        left = [each for each in row["exits"] if each["index"] <= index]
+        prices = [(each["fraction"], each["level"]) for each in left]
+        prices.append((1 - sum(share for share, _ in prices), BARS.close[index]))
+        out.append(sum(share * row["side"] * (price - row["entry_price"]) for share, price in prices))
+    return [value / row["stop_distance"] for value in out]
 
 
 def best(trades: pl.DataFrame) -> dict[str, Any]:
