@@ -226,6 +226,8 @@ def one_trade(
                 filled = False
                 inner = conditions.detail
                 parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < ends] if inner else []
+                if s * opening <= s * stop:  # jumped: the open has decided
+                    parts = []
                 for k in parts:
                     printed = (inner.open[k], inner.high[k], inner.low[k], inner.close[k])
                     part = tuple(min(max(float(price), low), high) for price in printed)
@@ -300,6 +302,6 @@ def one_trade(
     trade["reason"] = reason
     trade["target_r"] = ladder[-1][0] * reach / d0
     # A target set at 2R may stand at 2R less a rounding.
-    trade["reached_2r"] = reason == TARGET and trade["target_r"] >= 2 - 1e-9
+    trade["reached_2r"] = not t.targets and trade["target_r"] >= 2 - 1e-9
     trade["funding"], trade["touched_both"], trade["legs"] = funding, t.touched_both, len(t.legs)
     return trade, t

@@ -137,6 +137,27 @@ def test_fractions_sum_to_one_and_profit_is_the_sum_of_legs_and_funding(seed, la
     np.testing.assert_allclose(profit[ledger.trades["entry"]], ledger.trades["pnl"], atol=1e-11)
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    trail=st.sampled_from([2.0, np.nan]),
+    mode=st.sampled_from(["pessimistic", "adaptive", "detail"]),
+    ladder=st.sampled_from(LADDERS),
+    on=st.sets(st.sampled_from(["margin", "funding", "rejected", "prints"])),
+)
+def test_no_stop_of_a_gap_fills_better_than_the_open(seed, trail, mode, ladder, on) -> None:
+    """Under every condition, and where the lower timeframe lacks the bar's first part."""
+    rng = np.random.default_rng(seed)
+    parts, bars = detail_bars(rng, bool(seed % 2), 0.1, 0.2)
+    conditions = drawn_conditions(rng, parts, mode, ladder, on)
+    legs = ledger_levels(bars, entries := every_entry(rng), 1.5, 3.0, trail, 12, FREE, mode, conditions).legs
+    bar = legs[["entry", "index"]]
+    first = np.append(True, bar[1:] != bar[:-1])  # in its bar: a part that left before may have brought the stop along
+    side, opens = entries.side[legs["entry"]].astype(float), bars.open[legs["index"]]
+    gaps = first & np.isin(legs["reason"], (1, 4)) & (side * (opens - legs["intended"]) <= 0)
+    np.testing.assert_array_equal(legs["level"][gaps], opens[gaps])
+
+
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**31), mode=st.sampled_from(["pessimistic", "adaptive"]))
 def test_nothing_fills_in_a_bar_without_volume(seed, mode) -> None:

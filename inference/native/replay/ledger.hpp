@@ -65,6 +65,8 @@ class Ledger {
         trade.intended_price += fraction * intended;
         trade.pnl += pnl;
         ++trade.legs;
+        const bool farthest = fill.reason == ExitReason::target && running.rung + std::size_t{1} >= terms_.ladder.size();
+        if (farthest) trade.reached_2r = trade.target_r >= 2.0 - 1e-9;  // whatever becomes of a rest without a target
         record(running, j,
                {fraction, price, pnl, EventKind::exit, fill.reason, at_open, intended, fill.price,
                 exit_before_fees(fill.price, side, fill.reason, terms_.costs, impact)});
@@ -86,7 +88,6 @@ class Ledger {
         trade.r = trade.pnl / trade.stop_distance;
         trade.mfe = std::max(0.0, side * (position.best - p0));
         trade.mae = std::max(0.0, side * (p0 - position.worst));
-        trade.reached_2r = fill.reason == ExitReason::target && trade.target_r >= 2.0 - 1e-9;
         look_back(tape_, running.last_bar, fill.reason, later, trade);
         out_.trades.push_back(trade);
     }
