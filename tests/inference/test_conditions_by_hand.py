@@ -48,7 +48,7 @@ def test_half_at_the_first_target_then_breakeven_in_the_same_bar() -> None:
 @pytest.mark.parametrize(("farthest", "reached"), [(4.0, 1), (3.9, 0)])
 def test_a_target_of_2r_is_reached_whatever_becomes_of_the_rest(farthest, reached) -> None:
     """Entry 100, stop 98: a quarter leaves on the way, a quarter at the target, and half is stopped at 100."""
-    bars = simple_bars([100.0, 100, 100, 103], [100, 102.5, 104.5, 103], [100, 100, 101, 99], [100, 100, 103, 99])
+    bars = simple_bars([100.0, 100, 102, 103], [100, 102.5, 104.5, 103], [100, 100, 101, 99], [100, 102, 103, 99])
     ladder = Conditions(ladder=(Rung(0.5, 0.25), Rung(1.0, 0.25, 0.0)))
     (trade,) = replay_levels(bars, LONG, 2.0, farthest, np.nan, 3, FREE, conditions=ladder)
     assert (REASON_NAMES[trade["reason"]], trade["legs"], trade["reached_2r"]) == ("stop", 3, reached)

@@ -65,7 +65,8 @@ class Ledger {
         trade.intended_price += fraction * intended;
         trade.pnl += pnl;
         ++trade.legs;
-        const bool farthest = fill.reason == ExitReason::target && running.rung + std::size_t{1} >= terms_.ladder.size();
+        const bool farthest =
+            fill.reason == ExitReason::target && running.rung + std::size_t{1} >= terms_.ladder.size();
         if (farthest) trade.reached_2r = trade.target_r >= 2.0 - 1e-9;  // whatever becomes of a rest without a target
         record(running, j,
                {fraction, price, pnl, EventKind::exit, fill.reason, at_open, intended, fill.price,
