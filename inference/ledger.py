@@ -13,7 +13,8 @@ REASON_NAMES = ("open", "stop", "target", "time", "liquidation", "emergency")
 EVENT_NAMES = ("entry", "stop_moved", "funding", "exit")
 
 # mirrors `struct Trade` in native/replay/trade.hpp; prices and results per unit of quantity; touched_both: 1 where the
-# bar of an exit holds both levels, in the mode detail 2 where the finer bar that decided does too, or there was none
+# bar of an exit holds both levels, in the mode detail 2 where the finer bar that decided does too, or there was none;
+# exit_price and intended_price: means over the exits, by their fractions
 TRADE = np.dtype(
     [(name, np.int64) for name in ("entry", "entry_index", "exit_index", "entry_ts", "exit_ts")]
     + [(name, np.float64) for name in ("entry_price", "fill_price", "exit_price", "intended_price", "stop_distance")]
@@ -24,10 +25,12 @@ TRADE = np.dtype(
 )
 
 # mirrors `struct Event`: fraction of the first quantity; price after costs, the new stop, or the mark of a funding
-# stamp; pnl per unit of the first quantity; at_open: at the bar's open, before anything inside it
+# stamp; pnl per unit of the first quantity; of an exit, else NaN: intended, the price that it was meant to have, level,
+# that at which the bar filled it, before all costs, and fill, before fees alone (slippage is |fill - intended| /
+# intended); at_open: at the bar's open, before anything inside it
 EVENT = np.dtype(
     [(name, np.int64) for name in ("entry", "index", "ts")]
-    + [(name, np.float64) for name in ("fraction", "price", "pnl")]
+    + [(name, np.float64) for name in ("fraction", "price", "pnl", "intended", "level", "fill")]
     + [(name, np.uint8) for name in ("kind", "reason", "at_open")]
     + [("padding", np.uint8, (5,))]
 )

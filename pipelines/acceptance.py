@@ -88,7 +88,7 @@ def run_world(folder: Path) -> None:
 
 
 def before_costs(trades: pl.DataFrame) -> Floats:
-    """Profit of each trade at the levels of its fill and its last exit, before fees and slippage, bp of the fill."""
+    """Profit of each trade at the levels of its fill and its exits, before fees and slippage, bp of the fill."""
     return (
         trades.select(1e4 * pl.col("side") * (pl.col("exit_level") - pl.col("fill_price")) / pl.col("fill_price"))
         .to_series()

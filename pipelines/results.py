@@ -1,4 +1,4 @@
-"""From trades to files: scorecard.csv, metrics.json, the curves for plots, report.html."""
+"""From trades to files: scorecard.csv, pairs.csv, metrics.json, the curves for plots, report.html."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pipelines.measures.groups import group_table
 from pipelines.measures.oracle_share import with_oracle
 from pipelines.measures.outcome import Facts, Outcome
 from pipelines.measures.overlap import reach
+from pipelines.measures.pairs import pair_table
 from pipelines.measures.risk import WorstCase, breaches, return_correlations, worst_case
 from pipelines.measures.scorecard import Scores, compare, score, with_win_rate_impact
 from pipelines.measures.seeds import metrics as seed_metrics
@@ -124,6 +125,7 @@ def write_results(
     resamples = draws(kept, bootstrap)
     scores = score_all(kept, resamples)
     table = with_oracle(scorecard(scores, facts.best_static, facts.confidence), scores, facts.confidence)
+    pairs = pair_table(scores, POLICIES[1:], facts.confidence)
     correlations = return_correlations(bars)
     worst = {
         str(policy): worst_case(frame, correlations, facts.notional_fraction)
@@ -141,6 +143,7 @@ def write_results(
     selection = selection_table(trials, profit_by_time(product), reach(held), facts.product_trials)
 
     write_csv(table, folder / "scorecard.csv")
+    write_csv(pairs, folder / "pairs.csv")
     write_csv(equity, folder / "plots/equity.csv")
     # One file a line: so `dvc plots` tells them apart.
     for (policy,), line in curve_rows.group_by("policy"):
@@ -176,6 +179,7 @@ def write_results(
     report = Outcome(
         trades=kept,
         table=table,
+        pairs=pairs,
         worst=worst,
         equity=equity,
         curves=curve_rows,

@@ -24,13 +24,14 @@ STATIC = "static"
 
 @dataclass(frozen=True, slots=True)
 class Stitched:
-    """What all folds came to. entries: how many; card: of `results.scorecard`; folds: of `fold_table`; dispersion: over
-    folds; seeds: of `seeds.seed_table`; worst: of `worst_table`; curves, gaps: of `frontier`; selection: of
-    `selection.selection_table`; groups, equity: as in an evaluation.
+    """What all folds came to. entries: how many; card: of `results.scorecard`; pairs: of `pair_table`; folds: of
+    `fold_table`; dispersion: over folds; seeds: of `seeds.seed_table`; worst: of `worst_table`; curves, gaps: of
+    `frontier`; selection: of `selection.selection_table`; groups, equity: as in an evaluation.
     """
 
     entries: int
     card: pl.DataFrame
+    pairs: pl.DataFrame
     folds: pl.DataFrame
     dispersion: pl.DataFrame
     seeds: pl.DataFrame

@@ -32,6 +32,7 @@ from pipelines.measures.dispersion import dispersion
 from pipelines.measures.frontier import curve_table, curves, gaps
 from pipelines.measures.groups import group_table
 from pipelines.measures.overlap import reach
+from pipelines.measures.pairs import pair_table
 from pipelines.measures.risk import return_correlations
 from pipelines.measures.seeds import seed_table
 from pipelines.measures.selection import profit_by_time, selection_table
@@ -106,6 +107,7 @@ def put_together(plan: list[Fold], bars: pl.DataFrame, evaluation: EvaluateParam
     trades = stitch(plan, np.unique(microseconds(bars["ts"])))
     bootstrap = evaluation.bootstrap
     resamples = draws(trades, bootstrap)
+    scores = score_all(trades, resamples)
     ordered = dict(by_policy(trades.filter(pl.col("mode") == "pessimistic")))
     product, static, held = (ordered["pessimistic", name] for name in ("product", STATIC, "time_only"))
     kept, overlaps = set(product["id"]), reach(held)
@@ -117,7 +119,8 @@ def put_together(plan: list[Fold], bars: pl.DataFrame, evaluation: EvaluateParam
     table = fold_table(plan)
     return Stitched(
         entries=len(kept),
-        card=scorecard(score_all(trades, resamples), STATIC, bootstrap.confidence),
+        card=scorecard(scores, STATIC, bootstrap.confidence),
+        pairs=pair_table(scores, POLICIES[1:], bootstrap.confidence),
         folds=table,
         dispersion=dispersion(table, "folds"),
         seeds=seed_table(stitch_table(plan, "seed_trades", kept), static),

@@ -10,7 +10,8 @@ import polars as pl
 
 import handmade_export as handmade
 from inference import Engine
-from inference.replay import Bars, Costs, Entries
+from inference.replay import Bars, Conditions, Costs, Entries
+from inference.venue import Rung
 from pipelines.measures.bootstrap import BootstrapParams
 from pipelines.measures.examination import Examination, examine
 from pipelines.measures.forensics import ForensicsParams
@@ -21,6 +22,7 @@ from pipelines.trades.terms import Terms
 
 N, READY, TEST_FROM = 420, 80, 180
 COSTS = Costs(0.0002, 0.0001, 0.0003)
+CONDITIONS = Conditions(ladder=(Rung(0.3, 0.4), Rung(1.0, 0.6)))
 GRIDS = BaselineParams((1.0, 2.0), (1.0, 2.0), (0.5, 1.0), (1.0, 2.0), (1.0, 2.0), (0.02, 0.1), (1.0, 2.0), 3)
 PARAMS = ForensicsParams((4, 8, 16), 1.0, (0.5, 2.0))
 COLUMNS, TIMES = handmade.random_bars(N, seed=4)
@@ -31,7 +33,7 @@ def _market(first: int, last: int) -> Market:
     signals = np.arange(first, last, 5)
     entries = Entries(signals, np.where(signals % 2, 1, -1).astype(np.int8))
     atr = np.full(N, float(np.mean(BARS.high - BARS.low)))
-    return Market(BARS, atr, 3 * atr, entries, tuple(str(i) for i in signals), Terms(COSTS))
+    return Market(BARS, atr, 3 * atr, entries, tuple(str(i) for i in signals), Terms(COSTS, CONDITIONS))
 
 
 MARKETS = [[_market(READY, TEST_FROM - 30)], [_market(TEST_FROM, N - 40)]]

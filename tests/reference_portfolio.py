@@ -87,7 +87,7 @@ def replay(books, equity: float, limits: tuple[float, float, float]):
             wanted, room, affordable = (math.floor(each / lot + 1e-9) * lot for each in (wanted, room, affordable))
         quantity = min(wanted, room, affordable)
         short = "nothing" if quantity == wanted else "margin" if affordable < room else "open risk"
-        if quantity <= 0 or quantity < min_share * wanted:
+        if quantity <= 0 or quantity < max(min_share, 1e-9) * wanted:  # rounding leaves no size
             quantity = 0.0
         margin = cash - money + quantity * locked(symbol, side, fill, paid)
         decided[symbol, int(event["entry"])] = (quantity, wanted, margin, short)

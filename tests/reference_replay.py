@@ -23,6 +23,7 @@ from reference_trades import (
     Costs,
     Entries,
     Floats,
+    Leg,
     Story,
 )
 
@@ -97,12 +98,15 @@ def one_trade(
 
     fill = float(bars.open[first])
 
-    def market_cost(i: int, fraction: float) -> float:
-        cost = costs.taker_fee + costs.slippage
+    def slippage(i: int, fraction: float) -> float:
+        slip = costs.slippage
         if conditions.impact is not None:
             coefficient, notional, sigma, volume = conditions.impact
-            cost += coefficient * sigma[i] * np.sqrt(fraction * (notional / fill) / volume[i])
-        return float(cost)
+            slip += coefficient * sigma[i] * np.sqrt(fraction * (notional / fill) / volume[i])
+        return float(slip)
+
+    def market_cost(i: int, fraction: float) -> float:
+        return costs.taker_fee + slippage(i, fraction)
 
     d0, reach = float(stop_distance[signal]), float(target_distance[signal])
     ladder = [(rung.target, rung.fraction, rung.stop_r) for rung in conditions.ladder] or [(1.0, 1.0, None)]
@@ -128,9 +132,9 @@ def one_trade(
         if reason == LIQUIDATION:
             cost += conditions.margin[2]
         net = price * (1 - s * cost)
-        t.legs.append((i, fraction, net, fraction * s * (net - t.p0), reason))
+        slipped = price if reason == TARGET else price * (1 - s * slippage(i, fraction))
+        t.legs.append(Leg(i, fraction, net, fraction * s * (net - t.p0), reason, intended, price, slipped))
         t.remaining = 0.0 if t.remaining - fraction < 1e-9 else t.remaining - fraction
-        t.intended = intended
 
     def take_target(i: int, price: float, opened: bool, bar_adverse: float, part_adverse: float) -> None:
         level, fraction, stop_r = t.targets.pop(0)
@@ -222,6 +226,8 @@ def one_trade(
                 filled = False
                 inner = conditions.detail
                 parts = [k for k in range(len(inner.ts)) if bars.ts[i] <= inner.ts[k] < ends] if inner else []
+                if s * opening <= s * stop:  # jumped: the open has decided
+                    parts = []
                 for k in parts:
                     printed = (inner.open[k], inner.high[k], inner.low[k], inner.close[k])
                     part = tuple(min(max(float(price), low), high) for price in printed)
@@ -257,11 +263,11 @@ def one_trade(
             t.stops.append((i, trail))
     if t.remaining:
         leave(n - 1, float(bars.close[-1]), float(bars.close[-1]), t.remaining, OPEN)
-    reason = t.legs[-1][4]
+    reason = t.legs[-1].reason
     end = min(signal + horizon, n - 1)  # of the horizon
 
     funding = sum(payment for _, payment in t.payments)
-    pnl = sum(leg[3] for leg in t.legs) + funding
+    pnl = sum(leg.pnl for leg in t.legs) + funding
     gains = [s * (float(price[k]) - t.p0) for k in range(first, end + 1) for price in (bars.low, bars.high)]
     later = [float(price[k]) for k in range(i + 1, end + 1) for price in (bars.low, bars.high)]
     horizon_pnl = s * (float(bars.close[end]) * (1 - s * market_cost(end, 1.0)) - t.p0)
@@ -277,7 +283,8 @@ def one_trade(
     trade["entry_index"], trade["exit_index"] = first, i
     trade["entry_ts"], trade["exit_ts"] = bars.ts[first], bars.ts[i]
     trade["entry_price"], trade["fill_price"] = t.p0, fill
-    trade["exit_price"], trade["intended_price"] = sum(leg[1] * leg[2] for leg in t.legs), t.intended
+    trade["exit_price"] = sum(leg.fraction * leg.price for leg in t.legs)
+    trade["intended_price"] = sum(leg.fraction * leg.intended for leg in t.legs)
     trade["stop_distance"], trade["stop_at_exit"] = d0, t.stop
     trade["pnl"], trade["r"] = pnl, pnl / d0
     trade["mae"] = max(0.0, *(s * (t.p0 - price) for price in [fill, *t.seen]))
@@ -295,6 +302,6 @@ def one_trade(
     trade["reason"] = reason
     trade["target_r"] = ladder[-1][0] * reach / d0
     # A target set at 2R may stand at 2R less a rounding.
-    trade["reached_2r"] = reason == TARGET and trade["target_r"] >= 2 - 1e-9
+    trade["reached_2r"] = not t.targets and trade["target_r"] >= 2 - 1e-9
     trade["funding"], trade["touched_both"], trade["legs"] = funding, t.touched_both, len(t.legs)
     return trade, t

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,21 @@ class Conditions:
     touch: bool = False
 
 
+class Leg(NamedTuple):
+    """An exit. intended: where it was meant to be filled; level: where the bar did; fill: that with slippage, before
+    fees.
+    """
+
+    bar: int
+    fraction: float
+    price: float  # after all costs
+    pnl: float
+    reason: int
+    intended: float
+    level: float
+    fill: float
+
+
 @dataclass(slots=True)
 class Story:
     """A trade while it happens."""
@@ -103,7 +119,7 @@ class Story:
     liquidation: float | None
     unprotected: bool
     remaining: float = 1.0
-    legs: list[tuple[int, float, float, float, int]] = field(default_factory=list)  # bar, fraction, price, pnl, reason
+    legs: list[Leg] = field(default_factory=list)
     payments: list[tuple[int, float]] = field(default_factory=list)
     stops: list[tuple[int, float]] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)  # prices inside the trade
@@ -113,7 +129,6 @@ class Story:
     crossed: bool = False  # the stop was moved to where the close lay beyond it, and nothing was traded since
     market: bool = False  # the last exit was an order at the market
     opened: bool = False  # the last exit was at the open of what was walked
-    intended: float = np.nan
 
     def protective(self) -> tuple[float, int]:
         """The level that ends the trade at a loss, and its name."""

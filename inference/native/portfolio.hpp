@@ -196,7 +196,8 @@ class Portfolio {
         const double paid = whole((cash_ - tied) / unit);
         double quantity = std::min({wanted, room, paid});
         const Short short_of = !(quantity < wanted) ? Short::none : paid < room ? Short::margin : Short::open_risk;
-        if (!(quantity > 0.0) || quantity < limits_.min_share * wanted) quantity = 0.0;
+        const double least = std::max(limits_.min_share, 1e-9) * wanted;  // what rounding leaves of nothing is no size
+        if (!(quantity > 0.0) || quantity < least) quantity = 0.0;
         if (quantity > 0.0)
             held_[key] = {out_.sizes.size(), quantity, 1.0, pending_, first_stop.price, unit, trade->side};
         out_.sizes.push_back({static_cast<std::int64_t>(key.first), key.second, first_stop.ts, short_of, quantity,

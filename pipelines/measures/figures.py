@@ -11,11 +11,14 @@ from typing import Literal
 
 import polars as pl
 
+from pipelines.trades.exit_fills import EACH, over_exits
+
 Better = Literal["higher", "lower", "neither"]
 
 STOPPED, AT_TARGET, WON = pl.col("reason") == "stop", pl.col("reason") == "target", pl.col("pnl") > 0
 ONE = pl.lit(1.0)
 FAR_ENOUGH = (pl.col("mfe") >= pl.col("stop_distance")).fill_null(False)
+SIZE, CHANGE = EACH("fraction"), (EACH("fill") - EACH("intended")) / EACH("intended")
 FAR_IN_HORIZON = (pl.col("horizon_mfe") >= pl.col("stop_distance")).fill_null(False)
 
 
@@ -41,6 +44,19 @@ def _money(name: str) -> pl.Expr:
 
 def _when(mask: pl.Expr, value: pl.Expr) -> pl.Expr:
     return pl.when(mask).then(value).otherwise(0.0)
+
+
+def _exits(reason: str, value: pl.Expr) -> pl.Expr:
+    """The sum of a value over a trade's exits for this reason."""
+    return over_exits(pl.when(EACH("reason") == reason).then(value).otherwise(0.0))
+
+
+def _slippage(key: str, label: str, reason: str, mask: pl.Expr | None = None, target: float | None = None) -> Figure:
+    """Of the exits for this reason, by size; mask: of trades (only the last exit can be a stop, and at a gap)."""
+    slip, size = _exits(reason, SIZE * CHANGE.abs()), _exits(reason, SIZE)
+    if mask is not None:
+        slip, size = _when(mask, slip), _when(mask, size)
+    return Figure(key, label, "%", slip, size, "lower", target)
 
 
 def figures() -> tuple[Figure, ...]:
@@ -118,28 +134,28 @@ def partials() -> tuple[Figure, ...]:
 def fills() -> tuple[Figure, ...]:
     """What the fills cost and how far they can be known.
 
-    Slippage is METRICS.md's, |fill before fees - level| / level: a target that a gap fills better than asked counts as
-    slippage too. So beside that of targets stands the signed one, side × (level - fill) / level: what it cost, gains
-    negative; a target never fills worse than asked, so it is 0 at most.
+    Slippage is METRICS.md's, |fill before fees - intended| / intended, each exit of a trade by its share of the
+    quantity and under its own reason, whatever the last one's. A target that a gap fills better than asked counts as
+    slippage too. So beside that of targets stands the signed one, side × (intended - fill) / intended: what it cost,
+    gains negative; a target never fills worse than asked, so it is 0 at most. Exits by time are meant for the close, or
+    after a halt for the open.
     """
-    change = (pl.col("exit_fill") - pl.col("intended_price")) / pl.col("intended_price")
-    slip, cost = change.abs(), -pl.col("side") * change
-    smooth = STOPPED & ~pl.col("gap")
     return (
-        Figure("slippage_stops", "Slippage on stops, gaps inside", "%", _when(STOPPED, slip), STOPPED, "lower", 0.001),
-        Figure("slippage_stops_smooth", "Slippage on stops, no gaps", "%", _when(smooth, slip), smooth, "lower", 0.001),
+        _slippage("slippage_stops", "Slippage on stops, gaps inside", "stop", target=0.001),
+        _slippage("slippage_stops_smooth", "Slippage on stops, no gaps", "stop", ~pl.col("gap"), target=0.001),
+        _slippage("slippage_targets", "Slippage on targets, gaps in favour inside", "target", target=0.001),
         Figure(
-            "slippage_targets",
-            "Slippage on targets, gaps in favour inside",
+            "slippage_targets_cost",
+            "What it cost, gains negative",
             "%",
-            _when(AT_TARGET, slip),
-            AT_TARGET,
-            "lower",
-            0.001,
+            -pl.col("side") * _exits("target", SIZE * CHANGE),
+            _exits("target", SIZE),
+            "neither",
         ),
-        Figure(
-            "slippage_targets_cost", "What it cost, gains negative", "%", _when(AT_TARGET, cost), AT_TARGET, "neither"
-        ),
+        _slippage("slippage_time", "Slippage on exits by time", "time"),
+        _slippage("slippage_liquidations", "Slippage on liquidations", "liquidation"),
+        _slippage("slippage_emergencies", "Slippage where protection was refused", "emergency"),
+        Figure("slippage", "Slippage on all exits", "%", over_exits(SIZE * CHANGE.abs()), over_exits(SIZE), "lower"),
         Figure("gap_rate", "Stop-outs filled at a gap", "%", STOPPED & pl.col("gap"), STOPPED, "neither"),
         Figure("ambiguity_rate", "Exits that depend on the fill mode", "%", pl.col("ambiguous"), ONE, "neither"),
         Figure("ambiguity_left", "Exits that no finer bar decides", "%", pl.col("undecided"), ONE, "neither"),

@@ -16,6 +16,7 @@ import polars as pl
 from inference.actions import STOP_STEPS, TARGET_STEPS, Kind
 from inference.replay import Bars, Ledger
 from pipelines.trades.baselines import Market
+from pipelines.trades.exit_fills import best_after
 
 WORTH = 1e-4  # change of a level, fraction of price, that is more than rounding
 DECISION = pl.Struct(
@@ -107,7 +108,6 @@ def _rows(
         end = min(signal + horizon, len(bars.ts) - 1)
         adverse, favourable = excursions(bars, row)
         after = side * (bars.close[last + 1 : max(end, last + params.after_bars[-1]) + 1] - row["exit_price"]) / unit
-        best = (bars.high if side > 0 else bars.low)[last : end + 1]
         stopped, atr = row["reason"] == "stop", float(market.atr[signal])
         beyond = row["beyond"] / atr if stopped else None
         yield {
@@ -120,7 +120,7 @@ def _rows(
             "stop_atr": unit / atr,
             "mae_r": row["mae"] / unit,
             "mfe_r": row["mfe"] / unit,
-            "recovery": float((side * (best - p0)).max()) / unit if len(best) else None,
+            "recovery": (best_after(bars, row, end) - side * p0) / unit if end >= last else None,
             "beyond_atr": beyond,
             "noise": bool(row["premature"] and beyond is not None and beyond < params.noise_atr),
             "left": (row["horizon_mfe"] - row["pnl"]) / unit,
@@ -133,15 +133,15 @@ def _rows(
 def excursions(bars: Bars, trade: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Adverse and favourable excursion so far, in R, after each bar from the entry's to the exit's.
 
-    The exit's bar counts from its open to the fill alone, since the order inside a bar is not known; a trade that ends
-    with its horizon saw its whole last bar.
+    The last exit's bar counts from its open to the fills in it alone, since the order inside a bar is not known; a
+    trade that ends with its horizon saw its whole last bar.
     """
     side, first, last = trade["side"], trade["entry_index"], trade["exit_index"]
     high, low = bars.high[first : last + 1].copy(), bars.low[first : last + 1].copy()
-    fill = trade["exit_level"]
-    to_close = trade["reason"] in ("time", "open") and math.isclose(fill, bars.close[last], rel_tol=1e-9)
+    fills = [each["level"] for each in trade["exits"] if each["index"] == last]
+    to_close = trade["reason"] in ("time", "open") and math.isclose(fills[-1], bars.close[last], rel_tol=1e-9)
     if not to_close:
-        high[-1], low[-1] = max(bars.open[last], fill), min(bars.open[last], fill)
+        high[-1], low[-1] = max(bars.open[last], *fills), min(bars.open[last], *fills)
     down, up = (low, high) if side > 0 else (high, low)
     unit, p0 = trade["stop_distance"], trade["entry_price"]
     worst, best = (np.maximum.accumulate(np.maximum(0.0, sign * side * (x - p0))) for sign, x in ((-1, down), (1, up)))

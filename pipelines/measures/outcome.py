@@ -40,13 +40,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the trades came to. trades: closed, of all policies and modes; censored: entries left out; seeds: of
-    `seed_table`; goals: all targets at once; latency: of a decision; examination: of the product's trades; account: all
-    symbols on one equity; training: the nets' metrics.json, by net.
+    """What the trades came to. trades: closed, of all policies and modes; pairs: of `pair_table`; censored: entries
+    left out; seeds: of `seed_table`; goals: all targets at once; latency: of a decision; examination: of the product's
+    trades; account: all symbols on one equity; training: the nets' metrics.json, by net.
     """
 
     trades: pl.DataFrame
     table: pl.DataFrame
+    pairs: pl.DataFrame
     worst: Mapping[str, WorstCase]
     equity: pl.DataFrame
     curves: pl.DataFrame

@@ -211,13 +211,17 @@ def trades(figure: go.Figure, table: pl.DataFrame, x: list[str]) -> None:
         name="entries",
         hovertemplate="%{text} at %{y:.6g}<extra></extra>",
     )
-    exits = table.filter(pl.col("exit").is_not_null())
+    each = pl.col("exits").struct.field
+    first = pl.coalesce(pl.col("exit") - pl.col("exit_index"), pl.col("entry") - pl.col("entry_index"))
+    exits = table.explode("exits").with_columns(each("reason", "fraction", "fill"), row=first + each("index"))
+    exits = exits.filter(pl.col("row").is_between(0, len(x) - 1))
+    share = (100 * pl.col("fraction")).round(0).cast(pl.Int64)
     figure.add_scatter(
-        x=[x[row] for row in exits["exit"]],
-        y=exits["exit_fill"],
+        x=[x[row] for row in exits["row"]],
+        y=exits["fill"],
         mode="markers",
         marker={"symbol": "x", "size": 8, "color": [REASONS.get(reason, SOFT) for reason in exits["reason"]]},
-        text=exits.select(pl.format("exit by {}, {} R", "reason", pl.col("r").round(2))).to_series(),
+        text=exits.select(pl.format("{} % out by {}, {} R in all", share, "reason", pl.col("r").round(2))).to_series(),
         name="exits",
         hovertemplate="%{text}<extra></extra>",
     )

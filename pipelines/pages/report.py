@@ -21,6 +21,7 @@ from pipelines.pages.report_tables import (
     distance_table,
     gap_table,
     groups,
+    pairs,
     pick,
     policies,
     scorecard,
@@ -86,6 +87,9 @@ def render(report: Outcome) -> str:
         seeds=seeds_card(report.seeds),
         chosen=html.escape(chosen),
         policies=policies(report),
+        pairs=pairs(report.pairs),
+        pairs_note="The product less each of them, paired by entry, with its interval "
+        f"({100 * facts.confidence:g} %); a verdict holds for all of them at once (Bonferroni).",
         trades=worst_trades(product, facts.notional_fraction),
         examination=report_trades.render(examined, facts.confidence) if examined else "",
     )

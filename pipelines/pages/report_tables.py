@@ -42,7 +42,9 @@ SHORT = {
     "stop_out_rate": "stop-outs",
     "stop_distance": "stop",
     "holding_bars": "holding",
+    "ambiguity_rate": "ambiguous",
 }
+PAIRED = ("expectancy_bp", "expectancy_r", "win_rate", "premature_rate", "profit_capture")
 
 
 def goal(target: float | None, unit: str, better: str) -> str:
@@ -190,6 +192,21 @@ def policies(report: Outcome) -> str:
         rows = pick(report.rows(name), tuple(SHORT))
         body.append(cells([NAMES[name], *(number(row["value"], row["unit"]) for row in rows)]))
     return table(["policy", *SHORT.values()], body)
+
+
+def pairs(table_of_pairs: pl.DataFrame) -> str:
+    """The product less each other policy on the same entries, under pessimistic fills."""
+    body = []
+    rows = table_of_pairs.filter(pl.col("mode") == "pessimistic")
+    for (policy,), mine in rows.group_by("policy", maintain_order=True):
+        texts = [NAMES[str(policy)]]
+        for row in pick(mine, PAIRED):
+            interval = span(row["difference_low"], row["difference_high"], row["unit"])
+            difference = number(row["difference"], row["unit"], signed=True)
+            texts += [f"{difference} <span class=range>{interval}</span>", mark(row["versus"])]
+        body.append(cells(texts))
+    heads = [head for name in PAIRED for head in (SHORT[name], "versus")]
+    return table(["ratchet less", *heads], body)
 
 
 def groups(figures: pl.DataFrame) -> str:

@@ -148,7 +148,7 @@ def _data(examination: Examination) -> str:
         bars[symbol] = {"index": _packed(np.flatnonzero(mask), np.int32), "ts": _packed(stamps, np.float64)}
         for name in ("open", "high", "low", "close"):
             bars[symbol][name] = _packed(getattr(each, name)[mask], np.float32)
-    names = [*COLUMNS, "fill", "p0", "unit", "exit_level", "stop_atr", "beyond", "rules", "entry", "exit", "mae", "mfe"]
+    names = [*COLUMNS, "fill", "p0", "unit", "stop_atr", "beyond", "rules", "entry", "exit", "exits", "mae", "mfe"]
     data = {
         "columns": [*names, "after", "decisions", "first", "last", "end"],
         "trades": rows,
@@ -162,7 +162,7 @@ def _data(examination: Examination) -> str:
 
 
 def _facts(trade: dict[str, Any], examination: Examination) -> list[Any]:
-    prices = (trade[name] for name in ("fill_price", "entry_price", "stop_distance", "exit_level"))
+    prices = (trade[name] for name in ("fill_price", "entry_price", "stop_distance"))
     return [
         *(float(f"{value:.8g}") for value in prices),
         _plain(trade["stop_atr"]),
@@ -170,6 +170,16 @@ def _facts(trade: dict[str, Any], examination: Examination) -> list[Any]:
         trade["fallback"],
         trade["entry_index"],
         trade["exit_index"],
+        [
+            {
+                "index": each["index"],
+                "reason": each["reason"],
+                "share": round(each["fraction"], 4),
+                "level": float(f"{each['level']:.8g}"),
+                "slip": round(1e4 * abs(each["fill"] - each["intended"]) / each["intended"], 2),
+            }
+            for each in trade["exits"]
+        ],
         [round(value, 3) for value in trade["mae_path"]],
         [round(value, 3) for value in trade["mfe_path"]],
         [_plain(trade[f"after_{n}"]) for n in examination.params.after_bars],

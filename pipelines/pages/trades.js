@@ -84,6 +84,9 @@
     return { x: xs, y: ys };
   };
 
+  // An exit: how much of the position, why, at which price, and how far from the price that it was meant to have.
+  const told = (exit) => `${text(100 * exit.share, 0)} % by ${exit.reason} at ${price(exit.level)}, slippage ${text(exit.slip, 1)} bp`;
+
   const draw = (trade) => {
     const all = bars[trade.symbol], from = all.place.get(trade.first), to = all.place.get(trade.last) + 1;
     const part = (name) => Array.from(all[name].subarray(from, to)), labels = part("ts").map(when);
@@ -91,13 +94,16 @@
     const css = getComputedStyle(document.documentElement), get = (name) => css.getPropertyValue(name).trim();
     const line = (xy, name, color, dash, extra) => ({
       type: "scatter", mode: "lines", ...xy, name, line: { color, width: 2, dash, shape: "hvh" }, hovertemplate: name + " %{y:.2f}<extra></extra>", ...extra });
-    const mark = (index, y, name, color, symbol) => ({
-      type: "scatter", mode: "markers", x: [x(index)], y: [y], name, hovertemplate: name + " %{y:.2f}<extra></extra>",
+    const mark = (fills, name, color, symbol, text) => ({
+      type: "scatter", mode: "markers", x: fills.map((fill) => x(fill.index)), y: fills.map((fill) => fill.level), name, text, hovertemplate: "%{text}<extra></extra>",
       marker: { color, size: 12, symbol, line: { color: get("--card"), width: 1.5 } } });
+    const value = (level) => trade.side * (level - trade.p0) / trade.unit, parts = trade.exits.slice(0, -1);
+    // What the trade has come to at a close: the parts that have left, and the rest at the price.
+    const result = (index, close) => parts.filter((part) => part.index <= index).reduce((sum, part) => sum + part.share * (value(part.level) - value(close)), value(close));
     const inside = [], closes = [];
     for (let index = trade.entry; index <= trade.last; index++) {
       const close = all.close[all.place.get(index)], left = index > trade.exit || (index === trade.exit && trade.reason !== "time");
-      (left ? closes : inside).push([x(index), trade.side * (close - trade.p0) / trade.unit]);
+      (left ? closes : inside).push([x(index), left ? value(close) : result(index, close)]);
     }
     if (trade.reason === "time" && closes.length) closes.unshift(inside.at(-1));  // one line from the close of the exit
     const both = (pairs) => ({ x: pairs.map((p) => p[0]), y: pairs.map((p) => p[1]) });
@@ -108,8 +114,8 @@
         increasing: { line: { color: colour.target, width: 1 } }, decreasing: { line: { color: colour.stop, width: 1 } }, opacity: 0.75, showlegend: false },
       line(path(trade, "stop", x), "stop", colour.stop),
       line(path(trade, "target", x), "target", colour.target, "dash"),
-      mark(trade.entry, trade.fill, "entry", colour.entry, trade.side > 0 ? "triangle-up" : "triangle-down"),
-      mark(trade.exit, trade.exit_level, "exit", colour[trade.reason], "x"),
+      mark([{ index: trade.entry, level: trade.fill }], "entry", colour.entry, trade.side > 0 ? "triangle-up" : "triangle-down", [`entry ${price(trade.fill)}`]),
+      mark(trade.exits, "exit", trade.exits.map((each) => colour[each.reason]), "x", trade.exits.map((each) => "exit " + told(each))),
       line({ x: held, y: trade.mfe }, "best so far", colour.target, "dot", { ...below, line: { color: colour.target, width: 1.4, dash: "dot", shape: "hvh" } }),
       line({ x: held, y: trade.mae.map((v) => -v) }, "worst so far", colour.stop, "dot", { ...below, line: { color: colour.stop, width: 1.4, dash: "dot", shape: "hvh" } }),
       line(both(inside), "close, R", colour.entry, "solid", { yaxis: "y2", mode: "lines+markers", marker: { size: 4 }, line: { color: colour.entry, width: 1.8 } }),
@@ -141,6 +147,7 @@
     byId("trade-title").textContent = `${trade.symbol} ${trade.side > 0 ? "long" : "short"}, ${when(at(trade, trade.entry))} to ${when(at(trade, trade.exit))}: ` +
       `${r(trade.r)} R at the ${trade.reason === "time" ? "horizon’s end" : trade.reason}`;
     const facts = [`entry ${price(trade.fill)}`, `stop at first ${text(trade.stop_atr, 2)} ATR away`];
+    facts.push(`exit ${trade.exits.map(told).join(", ")}`);
     const goal = trade.decisions.filter((d) => d.kind === "target").at(-1);
     if (goal) facts.push(`target last at ${price(goal.level)}`);
     facts.push(...data.after.map((n, i) => `${r(trade.after[i])} R ${n} bars after the exit`), `${trade.regime ?? "unknown"} market`);

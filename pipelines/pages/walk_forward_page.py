@@ -14,7 +14,7 @@ from pipelines.pages import charts
 from pipelines.pages.markup import cells, mark, number, span, table
 from pipelines.pages.page import look, panels, plot
 from pipelines.pages.report_seeds import dispersion_rows, seeds_card, seeds_note
-from pipelines.pages.report_tables import gap_table, groups, scorecard, selection
+from pipelines.pages.report_tables import gap_table, groups, pairs, scorecard, selection
 from pipelines.stitching import STATIC, Stitched
 
 SEEN = (
@@ -51,6 +51,7 @@ def render(plan: list[Fold], stitched: Stitched, confidence: float, chosen_until
         seeds_note=seeds_note(stitched.seeds["seed"].n_unique(), "walk_forward.seeds"),
         seeds=seeds_card(stitched.seeds),
         scorecard=scorecard(rows),
+        pairs=pairs(stitched.pairs),
         worst=worst_rows(stitched.worst),
         frontier=panels(charts.frontier(stitched.curves)),
         gaps=gap_table(stitched.gaps),

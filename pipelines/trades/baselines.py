@@ -23,7 +23,7 @@ from inference.replay import (
     ledger_parabolic,
 )
 from pipelines.arrays import Floats
-from pipelines.trades.exit_fills import last_fills
+from pipelines.trades.exit_fills import EACH, exits_of, over_exits
 from pipelines.trades.partials import partial_exits
 from pipelines.trades.terms import Terms
 
@@ -207,21 +207,19 @@ def trades_of(option: Exit, market: Market, horizon: int, mode: Mode) -> pl.Data
 
 
 def to_frame(ledger: Ledger, market: Market) -> pl.DataFrame:
-    """Trades as a table: times as such, reasons by name, unknown numbers null; exit_level and exit_fill: price of the
-    last exit before all costs, and before fees alone; partials, partials_won: of `partial_exits`;
+    """Trades as a table: times as such, reasons by name, unknown numbers null; exits: of `exits_of`; exit_level: the
+    mean price before all costs over them, as exit_price is after; partials, partials_won: of `partial_exits`;
     undecided: in the mode detail, the finer bar that decided the exit holds both levels too, or there was none.
     """
     trades = ledger.trades
-    level, fill = last_fills(ledger, market.terms)
     partials, won = partial_exits(ledger)
     names = [name for name in trades.dtype.names or () if name not in ("padding", "entry")]
     frame = pl.DataFrame({name: np.ascontiguousarray(trades[name]) for name in names})
     reasons = dict(enumerate(REASON_NAMES))
-    return frame.with_columns(
+    named = frame.with_columns(
         pl.Series("id", market.ids, pl.String).gather(trades["entry"]),
         pl.lit(market.bars.symbol).alias("symbol"),
-        pl.Series("exit_level", level),
-        pl.Series("exit_fill", fill),
+        exits_of(ledger),
         (pl.col("touched_both") == 2).alias("undecided"),
         pl.Series("partials", partials),
         pl.Series("partials_won", won),
@@ -229,4 +227,6 @@ def to_frame(ledger: Ledger, market: Market) -> pl.DataFrame:
         pl.col(pl.Float64).fill_nan(None),
         pl.col("reason").replace_strict(reasons, return_dtype=pl.String),
         pl.col("premature", "gap", "reached_2r", "fallback", "touched_both").cast(pl.Boolean),
-    ).select("id", "symbol", *names, "exit_level", "exit_fill", "partials", "partials_won", "undecided")
+    )
+    level = over_exits(EACH("fraction") * EACH("level")).alias("exit_level")
+    return named.select("id", "symbol", *names, level, "exits", "partials", "partials_won", "undecided")

@@ -1,30 +1,55 @@
-"""At which price an exit was filled: the trades tell it after costs."""
+"""The exits of each trade: when, why and how much of it left, what it was meant to fill at, and what it did."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import polars as pl
 
-from inference.replay import REASON_NAMES, Ledger
-from pipelines.arrays import Floats
-from pipelines.trades.terms import Terms
+from inference.replay import REASON_NAMES, Bars, Ledger
 
-TARGET, LIQUIDATION = (REASON_NAMES.index(name) for name in ("target", "liquidation"))
+EXIT = pl.Struct(
+    {
+        "index": pl.Int64,
+        "reason": pl.String,
+        "fraction": pl.Float64,
+        "intended": pl.Float64,
+        "level": pl.Float64,
+        "fill": pl.Float64,
+    }
+)
+EACH = pl.element().struct.field
+"""A field of each exit, for `over_exits`."""
 
 
-def last_fills(ledger: Ledger, terms: Terms) -> tuple[Floats, Floats]:
-    """Of each trade's last exit, the price before all costs, and the price before fees alone (slippage is measured on
-    it).
+def over_exits(value: pl.Expr) -> pl.Expr:
+    """The sum of a value over a trade's exits."""
+    return pl.col("exits").list.eval(value).list.sum()
+
+
+def exits_of(ledger: Ledger) -> pl.Series:
+    """Per trade, its exits in order of time: lists of EXIT, whose fractions (of the first quantity) sum to 1.
+
+    intended: the price that the exit was meant to have; level: that at which the bar filled it, before all costs; fill:
+    before fees alone, so that |fill - intended| / intended is METRICS.md's slippage.
     """
-    legs, trades, costs = ledger.legs, ledger.trades, terms.costs
-    last = legs[np.searchsorted(legs["entry"], trades["entry"], side="right") - 1]
-    side, limit = trades["side"].astype(np.float64), last["reason"] == TARGET
-    slip = np.full(len(last), costs.slippage)
-    if terms.conditions.impact is not None:
-        impact, at = terms.conditions.impact, last["index"]
-        size = last["fraction"] * impact.notional / trades["fill_price"] / np.asarray(impact.volume)[at]
-        slip += impact.coefficient * np.asarray(impact.sigma)[at] * np.sqrt(size)
-    paid = np.where(limit, costs.maker_fee, costs.taker_fee + slip)
-    if terms.conditions.margin is not None:
-        paid = paid + np.where(last["reason"] == LIQUIDATION, terms.conditions.margin.fee, 0.0)
-    level = last["price"] / (1 - side * paid)
-    return level, level * (1 - side * np.where(limit, 0.0, slip))
+    legs, reasons = ledger.legs, dict(enumerate(REASON_NAMES))
+    columns = {name: np.ascontiguousarray(legs[name]) for name in ("entry", *(field.name for field in EXIT.fields))}
+    frame = pl.DataFrame(columns).with_columns(pl.col("reason").replace_strict(reasons, return_dtype=pl.String))
+    exits = pl.struct(field.name for field in EXIT.fields).alias("exits")
+    return frame.group_by("entry", maintain_order=True).agg(exits).get_column("exits")
+
+
+def best_after(bars: Bars, trade: dict[str, Any], end: int) -> float:
+    """Best price from the last exit of a trade (a row of `to_frame`) to bar `end`, times its side.
+
+    Under pessimistic fills a stop comes first in its bar, so that the best price of the bar counts too; unless a part
+    left at a target inside the bar before the stop was met: then only its close came after.
+    """
+    side, last, exits = trade["side"], trade["exit_index"], trade["exits"]
+    best = side * (bars.high if side > 0 else bars.low)[last : end + 1]
+    before = [each["level"] for each in exits[:-1] if each["index"] == last and each["level"] != bars.open[last]]
+    if trade["reason"] == "stop" and before and before[-1] != exits[-1]["level"]:
+        best[0] = side * bars.close[last]
+    return float(best.max())

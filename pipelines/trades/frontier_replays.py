@@ -17,6 +17,7 @@ from inference.replay import EVENT_NAMES, Bars, Entries, Ledger
 from inference.variant import OWN, Variant
 from pipelines.arrays import Floats
 from pipelines.trades.baselines import BaselineParams, Market, Unit, replayed, to_frame
+from pipelines.trades.exit_fills import best_after
 from pipelines.trades.product import Product
 
 OWN_STOP = 1.0
@@ -91,15 +92,10 @@ def swept(ledger: Ledger, market: Market, horizon: int) -> pl.DataFrame:
 
 
 def premature(trade: dict[str, Any], unit: float, end: int, bars: Bars) -> bool:
-    """METRICS.md's: stopped at or below +0R, and the price then reaches p0 + 1R by the bar `end`; R = unit.
-
-    Under pessimistic fills the stop comes first in its bar, so that the best price of the bar counts too.
-    """
-    side, last, p0 = trade["side"], trade["exit_index"], trade["entry_price"]
+    """METRICS.md's: stopped at or below +0R, and the price then reaches p0 + 1R by the bar `end`; R = unit."""
     if trade["reason"] != "stop" or trade["pnl"] > 0:
         return False
-    best = side * (bars.high if side > 0 else bars.low)[last : end + 1] - side * p0
-    return bool((best >= unit).any())
+    return bool(best_after(bars, trade, end) - trade["side"] * trade["entry_price"] >= unit)
 
 
 def _labelled(policy: str, setting: float, trades: pl.DataFrame) -> pl.DataFrame:

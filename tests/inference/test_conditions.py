@@ -52,7 +52,9 @@ def compare_events(events: np.ndarray, trades: np.ndarray, stories: list[Story])
     kinds = {name: events[events["kind"] == code] for code, name in enumerate(EVENT_NAMES)}
     rows = list(zip(trades["entry"], stories, strict=True))
     legs = [(entry, *leg) for entry, story in rows for leg in story.legs]
-    found = kinds["exit"][["entry", "index", "fraction", "price", "pnl", "reason"]].tolist()
+    found = kinds["exit"][
+        ["entry", "index", "fraction", "price", "pnl", "reason", "intended", "level", "fill"]
+    ].tolist()
     np.testing.assert_allclose(np.array(found), np.array(legs), rtol=1e-11, atol=1e-11)
     totals = [(entry, i, p) for entry, story in rows for i, p in story.payments]
     found = kinds["funding"][["entry", "index", "pnl"]].tolist()
@@ -61,6 +63,8 @@ def compare_events(events: np.ndarray, trades: np.ndarray, stories: list[Story])
     found = kinds["stop_moved"][["entry", "index", "price"]].tolist()
     np.testing.assert_allclose(np.array(found), np.array(stops), rtol=1e-11)
     assert (kinds["entry"]["entry"] == trades["entry"]).all()
+    others = events[events["kind"] != EVENT_NAMES.index("exit")]
+    assert all(np.isnan(others[name]).all() for name in ("intended", "level", "fill"))
 
 
 @settings(max_examples=80, deadline=None)
@@ -131,6 +135,27 @@ def test_fractions_sum_to_one_and_profit_is_the_sum_of_legs_and_funding(seed, la
     paid = ledger.events[ledger.events["kind"] == EVENT_NAMES.index("funding")]
     profit += np.bincount(paid["entry"], paid["pnl"], n)
     np.testing.assert_allclose(profit[ledger.trades["entry"]], ledger.trades["pnl"], atol=1e-11)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    trail=st.sampled_from([2.0, np.nan]),
+    mode=st.sampled_from(["pessimistic", "adaptive", "detail"]),
+    ladder=st.sampled_from(LADDERS),
+    on=st.sets(st.sampled_from(["margin", "funding", "rejected", "prints"])),
+)
+def test_no_stop_of_a_gap_fills_better_than_the_open(seed, trail, mode, ladder, on) -> None:
+    """Under every condition, and where the lower timeframe lacks the bar's first part."""
+    rng = np.random.default_rng(seed)
+    parts, bars = detail_bars(rng, bool(seed % 2), 0.1, 0.2)
+    conditions = drawn_conditions(rng, parts, mode, ladder, on)
+    legs = ledger_levels(bars, entries := every_entry(rng), 1.5, 3.0, trail, 12, FREE, mode, conditions).legs
+    bar = legs[["entry", "index"]]
+    first = np.append(True, bar[1:] != bar[:-1])  # in its bar: a part that left before may have brought the stop along
+    side, opens = entries.side[legs["entry"]].astype(float), bars.open[legs["index"]]
+    gaps = first & np.isin(legs["reason"], (1, 4)) & (side * (opens - legs["intended"]) <= 0)
+    np.testing.assert_array_equal(legs["level"][gaps], opens[gaps])
 
 
 @settings(max_examples=50, deadline=None)

@@ -45,10 +45,19 @@ def test_half_at_the_first_target_then_breakeven_in_the_same_bar() -> None:
     assert (known["pnl"], known["exit_index"], known["touched_both"]) == (3.0, 3, 1)
 
 
+@pytest.mark.parametrize(("farthest", "reached"), [(4.0, 1), (3.9, 0)])
+def test_a_target_of_2r_is_reached_whatever_becomes_of_the_rest(farthest, reached) -> None:
+    """Entry 100, stop 98: a quarter leaves on the way, a quarter at the target, and half is stopped at 100."""
+    bars = simple_bars([100.0, 100, 102, 103], [100, 102.5, 104.5, 103], [100, 100, 101, 99], [100, 102, 103, 99])
+    ladder = Conditions(ladder=(Rung(0.5, 0.25), Rung(1.0, 0.25, 0.0)))
+    (trade,) = replay_levels(bars, LONG, 2.0, farthest, np.nan, 3, FREE, conditions=ladder)
+    assert (REASON_NAMES[trade["reason"]], trade["legs"], trade["reached_2r"]) == ("stop", 3, reached)
+
+
 @pytest.mark.parametrize("mode", ["pessimistic", "adaptive"])
 def test_a_stop_that_comes_up_beyond_the_price_is_met_at_once(mode) -> None:
     """Half leaves at 101, and the stop of the rest comes up to 102, where nothing ever traded: it leaves at 101 too,
-    at the market. Where the bar opens at 103, both leave there.
+    at the market. Where the bar opens at 101.5, both leave there.
     """
     ladder, costs = Conditions(ladder=(Rung(0.5, 0.5, 1.0), Rung(1.0, 0.5))), replace(FREE, taker_fee=0.01)
     for opening, high, price in ((100.0, 101.5, 101.0), (101.5, 101.7, 101.5)):
@@ -56,7 +65,7 @@ def test_a_stop_that_comes_up_beyond_the_price_is_met_at_once(mode) -> None:
         (trade,) = replay_levels(bars, LONG, 2.0, 2.0, np.nan, 2, costs, mode, ladder)
         assert (REASON_NAMES[trade["reason"]], trade["legs"], trade["exit_index"], trade["gap"]) == ("stop", 2, 2, 0)
         assert trade["exit_price"] == pytest.approx(price * (1 - 0.01 / 2))  # the target pays no taker fee
-        assert (trade["intended_price"], trade["touched_both"]) == (price, 0)
+        assert (trade["intended_price"], trade["touched_both"]) == ((101.0 + price) / 2, 0)
     many = ledger_multiples(bars, LONG, 1.0, [[2.0, 2.0, np.nan], [9.0, 2.0, np.nan]], 2, FREE, conditions=ladder)
     assert [float(each.trades["pnl"][0]) for each in many] == [1.5, 1.5]  # a sweep goes through such settings
 

@@ -19,6 +19,7 @@ from pipelines.measures.bootstrap import BootstrapParams
 from pipelines.measures.frontier import curves, gaps
 from pipelines.measures.groups import find_regimes, with_groups
 from pipelines.measures.outcome import Facts
+from pipelines.measures.pairs import pair_table
 from pipelines.measures.scorecard import mark_ambiguous
 from pipelines.params import section
 from pipelines.replays import POLICIES, add_exit_bars, markets, sweep
@@ -178,12 +179,15 @@ def test_fills_before_fees(parts: dict[str, list[Market]]) -> None:
     trades = add_exit_bars(trades_of(Static("atr", 1.0, 1.0), market, H, "pessimistic"), market.bars.ts)
     # Both symbols have the same days here, so the calendar numbers bars as the symbol does.
     assert trades["exit_bar"].to_list() == trades["exit_index"].to_list()
-    stop = trades.filter((pl.col("reason") == "stop") & ~pl.col("gap"))
-    slip = (stop["exit_fill"] / stop["intended_price"] - 1).to_numpy() * stop["side"].to_numpy()
+    assert set(trades["exits"].list.len()) == {1}
+    out = trades.explode("exits").with_columns(pl.col("exits").struct.field("intended", "level", "fill"))
+    assert out["exits"].struct.field("reason").equals(trades["reason"].alias("reason"))
+    assert out["level"].to_numpy() == pytest.approx(trades["exit_level"].to_numpy(), rel=1e-15)
+    stop = out.filter((pl.col("reason") == "stop") & ~pl.col("gap"))
+    slip = (stop["fill"] / stop["intended"] - 1).to_numpy() * stop["side"].to_numpy()
     assert slip == pytest.approx(-0.002)
-    target = trades.filter((pl.col("reason") == "target") & ~pl.col("gap"))
-    better = (target["side"] * (target["exit_fill"] - target["intended_price"])).to_numpy()
-    assert (better >= -1e-9).all()
+    target = out.filter((pl.col("reason") == "target") & ~pl.col("gap"))
+    assert (target["side"] * (target["fill"] - target["intended"])).min() >= -1e-9
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +263,25 @@ def test_each_mode_is_compared_with_the_baseline_in_the_same_mode(trades: pl.Dat
         assert card.filter(pl.col("mode") == mode)["baseline"].to_numpy() == pytest.approx(profit[mode, "garch"])
 
 
+def test_the_product_is_paired_with_every_policy(trades: pl.DataFrame) -> None:
+    """The chandelier earns 1 % less on each of the same entries: a difference without an interval."""
+    worse = pl.when(pl.col("policy") == "product").then(pl.col("entry_price") / 100).otherwise(0.0)
+    own = trades.filter(pl.col("policy") == "product").with_columns(policy=pl.lit("chandelier"))
+    kept = closed(pl.concat([trades.filter(pl.col("policy") != "chandelier"), own]))
+    kept = kept.with_columns(pl.col("pnl") + worse)
+    scores = score_all(kept, draws(kept, BootstrapParams(3.0, 200, 0.9, 1)))
+    table = pair_table(scores, POLICIES[1:], 0.9)
+    assert table.group_by("mode", "policy").len().height == len(MODES) * (len(POLICIES) - 1)
+    money = table.filter((pl.col("figure") == "expectancy_bp") & (pl.col("mode") == "pessimistic"))
+    profit = {key: 1e4 * (t["pnl"] / t["entry_price"]).mean() for key, t in by_policy(kept)}
+    for row in money.iter_rows(named=True):
+        assert row["baseline"] == pytest.approx(profit["pessimistic", row["policy"]])
+        assert row["difference"] == pytest.approx(profit["pessimistic", "product"] - row["baseline"])
+    row = money.row(by_predicate=pl.col("policy") == "chandelier", named=True)
+    assert [row[f"difference{end}"] for end in ("", "_low", "_high")] == pytest.approx([100.0] * 3)
+    assert row["versus"] == "better"
+
+
 def test_an_entry_that_one_policy_could_not_close_leaves_all(trades: pl.DataFrame) -> None:
     first = trades["id"][0]
     open_ = pl.when((pl.col("id") == first) & (pl.col("policy") == "random")).then(pl.lit("open"))
@@ -314,6 +337,7 @@ def test_the_files_of_an_evaluation(
         "frontier_gaps.csv",
         "groups.csv",
         "metrics.json",
+        "pairs.csv",
         *(f"plots/{name}.csv" for name in plots),
     ]
     assert names == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from browser import needs_browser, visit
-from handmade_examination import BARS, COSTS, MARKETS, make_examination, make_product
+from handmade_examination import BARS, CONDITIONS, COSTS, MARKETS, make_examination, make_product
 from handmade_resamples import one_a_day
 from inference.actions import STOP_STEPS, TARGET_STEPS
 from inference.replay import ledger_engine
@@ -31,7 +32,8 @@ def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
 def test_the_trades_are_the_products(examination: Examination, tmp_path: Path) -> None:
     ((market,),) = MARKETS[1:]
     product = make_product(tmp_path)
-    ledger = ledger_engine(product.engine, BARS, market.entries, COSTS, equity=100_000.0, notional=25_000.0)
+    money = {"equity": 100_000.0, "notional": 25_000.0}
+    ledger = ledger_engine(product.engine, BARS, market.entries, COSTS, conditions=CONDITIONS, **money)
     trades = to_frame(ledger, market)
     assert examination.trades.select(trades.columns).equals(trades)
     assert {"stop", "target"} <= set(trades["reason"])
@@ -195,6 +197,7 @@ const count = (selector) => document.querySelectorAll(selector).length;
 const chart = () => ({
   id: document.querySelector("tr.chosen").dataset.id,
   title: by("trade-title").textContent,
+  facts: by("trade-facts").textContent,
   candles: count("#trade-plot .boxlayer path.box"),
   lines: by("trade-plot").data.filter((t) => t.type === "scatter").map((t) => [t.name, t.x.length, t.y]),
   labels: by("trade-plot").data[0].x,
@@ -234,6 +237,7 @@ def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Pa
     seen = visit(page, VISIT, tmp_path)
     trades = examination.trades
     assert seen["rows"] == trades.height
+    assert len(best(trades)["exits"]) == 2, "a trade that left in parts is looked at"
     assert seen["counted"].startswith(f"{trades.height} of {trades.height} trades")
     stops = trades.filter(pl.col("reason") == "stop")
     assert sorted(seen["stops"]) == sorted(stops["id"])
@@ -257,11 +261,27 @@ def test_the_part_in_a_browser(page: str, examination: Examination, tmp_path: Pa
         assert lines["stop"][0] == lines["target"][0] == lines["best so far"][0] == held
         assert lines["stop"][1][-1] == pytest.approx(row["stop_at_exit"], rel=1e-6)
         assert lines["entry"][1] == pytest.approx([row["fill_price"]], rel=1e-6)
-        assert lines["exit"][1] == pytest.approx([row["exit_level"]], rel=1e-6)
+        assert lines["exit"][1] == pytest.approx([each["level"] for each in row["exits"]], rel=1e-6)
         assert lines["worst so far"][1] == pytest.approx([-value for value in row["mae_path"]], abs=1e-3)
+        assert lines["close, R"][1][: held - 1] == pytest.approx(results(row)[: held - 1], abs=1e-4)
+        for each in row["exits"]:
+            slip = 1e4 * abs(each["fill"] - each["intended"]) / each["intended"]
+            told = f"{100 * each['fraction']:.0f} % by {each['reason']} at {each['level']:,.2f}, slippage {slip:.1f} bp"
+            assert told in told_of["facts"]
         assert len(told_of["decisions"]) == len(row["decisions"])
         assert [text.split()[0] for text in told_of["movers"]] == [each["mover"] for each in row["decisions"]]
 
 
-def best(trades: pl.DataFrame) -> dict[str, object]:
+def results(row: dict[str, Any]) -> list[float]:
+    """What a trade has come to at each close, before the costs of exits: what has left, and the rest at the price."""
+    out = []
+    for index in range(row["entry_index"], row["exit_index"] + 1):
+        left = [each for each in row["exits"] if each["index"] <= index]
+        prices = [(each["fraction"], each["level"]) for each in left]
+        prices.append((1 - sum(share for share, _ in prices), BARS.close[index]))
+        out.append(sum(share * row["side"] * (price - row["entry_price"]) for share, price in prices))
+    return [value / row["stop_distance"] for value in out]
+
+
+def best(trades: pl.DataFrame) -> dict[str, Any]:
     return trades.sort("r", descending=True).row(0, named=True)

@@ -47,8 +47,9 @@ def trades() -> pl.DataFrame:
         "r": pnl / 2,
         "premature": (pnl < 0) & (generator.random(N) < 0.5),
         "ambiguous": generator.random(N) < 0.2,
+        "exits": [[{"reason": "stop", "fraction": 1.0, "intended": 99.0, "fill": 99.0}]] * N,
     }
-    prices = {"entry_price": 100.0, "exit_fill": 99.0, "intended_price": 99.0, "stop_distance": 2.0, "beyond": 0.0}
+    prices = {"entry_price": 100.0, "stop_distance": 2.0, "beyond": 0.0}
     moves = {
         "mfe": 1.0,
         "mae": 1.0,

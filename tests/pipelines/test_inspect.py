@@ -34,11 +34,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "stop_distance": 3.0,
         "target_r": 2.0,
         "stop_at_exit": 98.0,
-        "exit_fill": 98.0,
         "r": -0.7,
     }
     names = {"symbol": "A", "id": "1", "policy": "product", "mode": "pessimistic", "reason": "stop", "side": 1}
-    trade = pl.DataFrame({**names, **values, "entry_ts": [times[-60]], "exit_ts": [times[-55]]})
+    places = {"entry_index": len(times) - 60, "exit_index": len(times) - 55}
+    half = [(places["exit_index"] - 2, "target", 0.5, 103.0), (places["exit_index"], "stop", 0.5, 98.0)]
+    exits = [dict(zip(("index", "reason", "fraction", "fill"), each, strict=True)) for each in half]
+    ends = {"entry_ts": [times[-60]], "exit_ts": [times[-55]], "exits": [exits]}
+    trade = pl.DataFrame({**names, **values, **places, **ends})
     trade.write_parquet(folder / "artifacts/evaluate/trades.parquet")
     with inside(folder):
         yield folder
@@ -143,6 +146,8 @@ const line = () => document.querySelector(".subplot.xy3 .scatterlayer path.js-li
 seen.title = document.title;
 seen.candles = count(".boxlayer:not(.rangeplot) path.box");
 seen.volumes = count(".subplot.xy2 .barlayer .point path");
+const exits = document.querySelector(".js-plotly-plot")._fullData.find((trace) => trace.name === "exits");
+seen.exits = exits.x.map((x, i) => [x, exits.y[i], exits.text[i]]);
 seen.profile = count(".subplot.x2y .barlayer .point path");
 seen.rows = count("#features tbody tr");
 seen.dates = [...document.querySelectorAll(".xtick text")].map((each) => each.textContent);
@@ -180,6 +185,9 @@ def test_the_page_in_a_browser(page: str, project: Path, tmp_path: Path) -> None
     assert seen["candles"] == bars.height
     assert seen["volumes"] == bars.height
     assert seen["profile"] > 20
+    days = bars["ts"].dt.to_string("%Y-%m-%d")
+    told = "50 % out by {}, -0.7 R in all"
+    assert seen["exits"] == [[days[-57], 103.0, told.format("target")], [days[-55], 98.0, told.format("stop")]]
     assert seen["rows"] == features
     assert set(seen["dates"]) <= set(bars["ts"].dt.to_string("%Y-%m-%d"))
     assert len(seen["dates"]) >= 5

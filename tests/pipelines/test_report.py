@@ -24,7 +24,7 @@ SECTIONS = {
     "Calibration of the curves": (1, 0),
     "Skill of the nets": (0, 3),
     "Over seeds": (0, 1),
-    "All policies": (0, 1),
+    "All policies": (0, 2),
     "Worst trades of the product": (0, 1),
     "After the exit": (1, 1),
     "Where trades hit": (3, 0),

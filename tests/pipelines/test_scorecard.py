@@ -20,29 +20,40 @@ from pipelines.measures.scorecard import (
     with_win_rate_impact,
 )
 
+
+def exits(*each: tuple[str, float, float, float]) -> list[dict[str, object]]:
+    """Reason, share, what it was meant to fill at, and did."""
+    return [dict(zip(("reason", "fraction", "intended", "fill"), one, strict=True)) for one in each]
+
+
 # All entered at 100 with a stop 2 away; long but for the last.
 TRADES = pl.DataFrame(
     [
         # Stopped at 98, 1R lost; the price then rose to 102.5: premature. Held: +1.
         {"reason": "stop", "side": 1, "pnl": -2.0, "mfe": 0.5, "mae": 2.0, "horizon_mfe": 2.5, "horizon_pnl": 1.0,
-         "beyond": 0.4, "premature": True, "gap": False, "intended": 98.0, "fill": 97.902, "bars": 2},
-        # Stopped at the open of 97 through a stop of 98; held it would have lost 5, and the price went 3 beyond.
+         "beyond": 0.4, "premature": True, "gap": False, "bars": 2, "exits": exits(("stop", 1.0, 98.0, 97.902))},
+        # Stopped at the open of 97 through a stop of 98, after two parts, the second at an open beyond its target; held
+        # it would have lost 5, and the price went 3 beyond.
         {"reason": "stop", "side": 1, "pnl": -3.0, "mfe": 0.0, "mae": 3.0, "horizon_mfe": 0.0, "horizon_pnl": -5.0,
-         "beyond": 3.0, "premature": False, "gap": True, "intended": 98.0, "fill": 97.0, "bars": 1},
+         "beyond": 3.0, "premature": False, "gap": True, "bars": 1,
+         "exits": exits(("target", 0.25, 100.5, 100.5), ("target", 0.25, 101.0, 101.202), ("stop", 0.5, 98.0, 97.0))},
         # Target of 2.5R at 105.
         {"reason": "target", "side": 1, "pnl": 5.0, "mfe": 5.0, "mae": 0.5, "horizon_mfe": 6.0, "horizon_pnl": 4.0,
-         "beyond": 0.0, "premature": False, "gap": False, "intended": 105.0, "fill": 105.0, "bars": 4, "two": True},
+         "beyond": 0.0, "premature": False, "gap": False, "bars": 4, "two": True,
+         "exits": exits(("target", 1.0, 105.0, 105.0))},
         # Trailed out at 101 after a move to 104.
         {"reason": "stop", "side": 1, "pnl": 1.0, "mfe": 4.0, "mae": 0.0, "horizon_mfe": 4.0, "horizon_pnl": 3.0,
-         "beyond": 0.0, "premature": False, "gap": False, "intended": 101.0, "fill": 101.0, "bars": 5},
+         "beyond": 0.0, "premature": False, "gap": False, "bars": 5,
+         "exits": exits(("target", 0.4, 103.0, 103.103), ("stop", 0.6, 101.0, 101.0))},
         # A short closed by time at 99.5 after a move to 99.49.
         {"reason": "time", "side": -1, "pnl": 0.5, "mfe": 0.51, "mae": 1.0, "horizon_mfe": 0.51, "horizon_pnl": 0.5,
-         "beyond": 0.0, "premature": False, "gap": False, "intended": 99.5, "fill": 99.5, "bars": 10, "unclear": True},
+         "beyond": 0.0, "premature": False, "gap": False, "bars": 10, "unclear": True,
+         "exits": exits(("time", 1.0, 99.5, 99.6))},
     ]
 ).select(
     "reason", "side", "pnl", "mfe", "mae", "horizon_mfe", "horizon_pnl", "beyond", "premature", "gap",
     pl.lit(100.0).alias("entry_price"), pl.lit(2.0).alias("stop_distance"), (pl.col("pnl") / 2).alias("r"),
-    pl.col("intended").alias("intended_price"), pl.col("fill").alias("exit_fill"),
+    "exits",
     pl.lit(7).alias("entry_index"), (pl.col("bars") + 6).alias("exit_index"), pl.lit(False).alias("fallback"),
     pl.col("two").fill_null(False).alias("reached_2r"), pl.col("unclear").fill_null(False).alias("ambiguous"),
     (pl.col("mae") + 1).alias("horizon_mae"), (pl.col("bars") == 1).alias("touched_both"),
@@ -73,10 +84,14 @@ BY_HAND = {
     "exit_timing_move": 1 / 3,  # 0.5 of 0.51; 5 of 6 and 1 of 4 are not within 5 %
     "partial_success": 2 / 3,
     "partial_trades_won": 1 / 2,
-    "slippage_stops": (0.098 / 98 + 1 / 98 + 0) / 3,
-    "slippage_stops_smooth": (0.098 / 98 + 0) / 2,
-    "slippage_targets": 0.0,
-    "slippage_targets_cost": 0.0,
+    "slippage_stops": (0.098 / 98 + 0.5 * 1 / 98 + 0.6 * 0) / (1 + 0.5 + 0.6),
+    "slippage_stops_smooth": (0.098 / 98 + 0.6 * 0) / (1 + 0.6),
+    "slippage_targets": (0.25 * 0.202 / 101 + 0.4 * 0.103 / 103) / (0.25 + 0.25 + 1 + 0.4),
+    "slippage_targets_cost": -(0.25 * 0.202 / 101 + 0.4 * 0.103 / 103) / (0.25 + 0.25 + 1 + 0.4),
+    "slippage_time": 0.1 / 99.5,
+    "slippage_liquidations": math.nan,
+    "slippage_emergencies": math.nan,
+    "slippage": (0.098 / 98 + 0.5 / 98 + 0.25 * 0.202 / 101 + 0.4 * 0.103 / 103 + 0.1 / 99.5) / 5,
     "gap_rate": 1 / 3,
     "ambiguity_rate": 1 / 5,
     "ambiguity_left": 2 / 5,
@@ -100,24 +115,25 @@ def test_every_figure_has_its_value() -> None:
 @pytest.mark.parametrize("key", BY_HAND)
 def test_by_hand(key: str, resamples: Resamples) -> None:
     place = list(BY_HAND).index(key)
-    assert score(TRADES, resamples).value[place] == pytest.approx(BY_HAND[key], rel=1e-12)
+    assert score(TRADES, resamples).value[place] == pytest.approx(BY_HAND[key], rel=1e-12, nan_ok=True)
 
 
 @pytest.mark.parametrize(("side", "fill", "cost"), [(1, 106.05, -0.01), (-1, 106.05, 0.01), (1, 103.95, 0.01)])
 def test_slippage_on_targets_tells_gains_from_costs(side: int, fill: float, cost: float) -> None:
     """Asked 105, filled 1 % beside: the literal figure is the same, its sign is not."""
-    trades = TRADES.with_columns(side=pl.lit(side), exit_fill=pl.lit(fill))
+    trades = TRADES.with_columns(side=pl.lit(side), exits=pl.Series([exits(("target", 1.0, 105.0, fill))] * 5))
     found = dict(zip(BY_HAND, score(trades, one_a_day(5, 100, 1)).value, strict=True))
     assert (found["slippage_targets"], found["slippage_targets_cost"]) == pytest.approx((0.01, cost))
 
 
 def test_scale_does_not_matter() -> None:
     prices = ("pnl", "mfe", "mae", "horizon_mfe", "horizon_mae", "horizon_pnl", "beyond", "entry_price",
-              "stop_distance", "intended_price", "exit_fill")  # fmt: skip
-    dear = TRADES.with_columns(pl.col(name) * 50 for name in prices)
+              "stop_distance")  # fmt: skip
+    fills = pl.element().struct.with_fields(pl.field("intended") * 50, pl.field("fill") * 50)
+    dear = TRADES.with_columns(pl.col("exits").list.eval(fills), *(pl.col(name) * 50 for name in prices))
     mixed = pl.concat([TRADES, dear])
     one, both = (score(frame, one_a_day(frame.height, 100, 1)).value for frame in (TRADES, mixed))
-    assert both == pytest.approx(one)
+    assert both == pytest.approx(one, nan_ok=True)
 
 
 def test_trades_without_a_stop_have_no_r_but_count_in_money(resamples: Resamples) -> None:
@@ -183,7 +199,9 @@ def test_many_trades_of_few_instants_bear_no_verdict() -> None:
 
 def test_shares_that_never_failed_are_not_certain() -> None:
     """No premature stop in 50 trades, two at each instant, held two days: at most 13 are independent of each other."""
-    never = TRADES.with_columns(premature=pl.lit(False), gap=pl.lit(True), partials_won=pl.col("partials"))
+    limit = pl.Series([exits(("target", 1.0, 105.0, 105.0))] * 5)
+    flags = {"premature": pl.lit(False), "gap": pl.lit(True), "partials_won": pl.col("partials")}
+    never = TRADES.with_columns(exits=limit, **flags)
     many = pl.concat([never] * 10)
     drawn = resample(held(np.repeat(np.arange(25), 2), 2), BootstrapParams(3.0, 400, 0.95, 3), np.random.default_rng(3))
     scores = score(many, drawn)

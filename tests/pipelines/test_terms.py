@@ -19,7 +19,6 @@ from pipelines.params import parse, read, section
 from pipelines.replays import POLICIES, replay_all
 from pipelines.sources.tables import SERIES
 from pipelines.trades.baselines import Market, Parabolic, Static, trades_of
-from pipelines.trades.exit_fills import last_fills
 from pipelines.trades.terms import Terms, finer_bars, terms_of
 from pipelines.trades.venue import VenueParams
 from venue_cases import COSTS, FREE, LADDERS, detail_bars, drawn_conditions, every_entry, printed
@@ -181,7 +180,7 @@ def test_finer_bars_of_another_market_are_refused(tmp_path: Path) -> None:
     mode=st.sampled_from(["pessimistic", "adaptive", "detail"]),
     on=st.sets(st.sampled_from(["impact", "margin", "funding", "rejected"])),
 )
-def test_the_last_fill_is_found_behind_all_costs(seed, ladder, mode, on) -> None:
+def test_each_fill_is_recorded_behind_all_costs(seed, ladder, mode, on) -> None:
     """The same replay without any costs tells the fills: costs move no exit."""
     rng = np.random.default_rng(seed)
     parts, bars = detail_bars(rng, False, 0.05)
@@ -190,14 +189,11 @@ def test_the_last_fill_is_found_behind_all_costs(seed, ladder, mode, on) -> None
     costly = ledger_levels(bars, entries, 3.0, 6.0, 4.0, 12, COSTS, mode, conditions)
     without = replace(conditions, impact=None, margin=margin)
     free = ledger_levels(bars, entries, 3.0, 6.0, 4.0, 12, FREE, mode, without)
-    terms = Terms(COSTS, conditions)
-    level, fill = last_fills(costly, terms)
-    last = {int(leg["entry"]): float(leg["price"]) for leg in free.legs}
-    raw = np.array([last[int(entry)] for entry in free.trades["entry"]])
-    np.testing.assert_allclose(level, raw, rtol=1e-12)
-    limit = costly.trades["reason"] == 2
-    np.testing.assert_allclose(fill[limit], raw[limit], rtol=1e-12)
-    worse = costly.trades["side"] * (raw - fill) / raw
+    legs, raw = costly.legs, free.legs["price"]
+    np.testing.assert_array_equal(legs["level"], raw)
+    limit, side = legs["reason"] == 2, costly.trades["side"][np.searchsorted(costly.trades["entry"], legs["entry"])]
+    np.testing.assert_array_equal(legs["fill"][limit], raw[limit])
+    worse = side * (raw - legs["fill"]) / raw
     assert (worse[~limit] >= COSTS.slippage - 1e-12).all()
     if "impact" not in on:
         np.testing.assert_allclose(worse[~limit], COSTS.slippage, rtol=1e-6)

@@ -167,7 +167,9 @@ class Execution {
     /// A bar in which something fills: bar by bar of the lower timeframe where the mode and the data allow.
     bool walk(Running& running, std::int64_t j, const Bar& bar, const Fill& fill, double held) {
         mark(running, is_ambiguous(bar, running.position.side, stop_of(running), target_of(running)), false);
-        const Tape::Inside inside = tape_.inside(j);
+        // a stop that the bar's open has passed leaves there, also where the lower timeframe begins later
+        const bool jumped = fill.gap && fill.reason != ExitReason::target;
+        const Tape::Inside inside = jumped ? Tape::Inside{} : tape_.inside(j);
         for (std::int64_t d = inside.first; d < inside.last; ++d) {
             const Bar part = tape_.part(d, bar);
             if (!tape_.can_fill(part)) continue;

@@ -1,7 +1,9 @@
 // The highest and lowest prices of any stretch of bars, without walking it: extremes of blocks, and of 2, 4, 8 ...
-// blocks (a sparse table: Bender and Farach-Colton 2000, "The LCA problem revisited", section 3).
+// blocks (a sparse table: Bender and Farach-Colton 2000, "The LCA problem revisited", section 3). A replay goes through
+// the bars once, so only the blocks around it are kept: memory does not grow with the bars.
 #pragma once
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -19,28 +21,29 @@ class RangeExtreme {
     static constexpr double NOTHING =
         Better{}(1.0, 0.0) ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
 
-    /// Stretches are at most `longest` bars.
-    RangeExtreme(const double* values, std::int64_t n, std::int64_t longest) : values_(values), levels_(1) {
-        for (std::int64_t b = 0; b + BLOCK <= n; b += BLOCK) levels_[0].push_back(scan(b, b + BLOCK));
-        for (std::size_t span = 1;
-             2 * span <= levels_[0].size() && 2 * static_cast<std::int64_t>(span) <= longest / BLOCK; span *= 2) {
-            const std::vector<double>& half = levels_.back();
-            std::vector<double> whole(half.size() - span);
-            for (std::size_t b = 0; b < whole.size(); ++b) whole[b] = better(half[b], half[b + span]);
-            levels_.push_back(std::move(whole));
-        }
+    /// Stretches are at most `longest` bars; one that begins more than as many before the latest one's begin is walked.
+    RangeExtreme(const double* values, std::int64_t n, std::int64_t longest) : values_(values) {
+        const std::int64_t blocks = std::min(n, longest) / BLOCK;
+        room_ = static_cast<std::int64_t>(std::bit_ceil(2 * static_cast<std::uint64_t>(blocks + 2)));
+        while ((std::int64_t{1} << levels_) <= blocks) ++levels_;
+        kept_.resize(static_cast<std::size_t>(levels_ * room_));
     }
-    /// Of block b: bars b * BLOCK to (b + 1) * BLOCK.
-    double block(std::int64_t b) const { return levels_[0][static_cast<std::size_t>(b)]; }
+    /// Of block b, which is within `longest` bars of all that was asked for: bars b * BLOCK to (b + 1) * BLOCK.
+    double block(std::int64_t b) const {
+        if (b >= filled_) [[unlikely]]
+            fill(b + 1);
+        return at(0, b);
+    }
     /// Of bars first to last, the last one included; NOTHING where there are none.
     double of(std::int64_t first, std::int64_t last) const {
         const std::int64_t end = last + 1, from = (first + BLOCK - 1) / BLOCK, to = end / BLOCK;
         if (from >= to) return scan(first, end);
-        std::size_t level = 0;
-        while (level + 1 < levels_.size() && (std::int64_t{2} << level) <= to - from) ++level;
-        const std::vector<double>& spans = levels_[level];
-        const double inner = better(spans[static_cast<std::size_t>(from)],
-                                    spans[static_cast<std::size_t>(to - (std::int64_t{1} << level))]);
+        if (to > filled_) [[unlikely]]
+            fill(to);
+        if (!is_kept(from)) return scan(first, end);
+        const std::int64_t level =
+            std::min<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(to - from)), levels_) - 1;
+        const double inner = better(at(level, from), at(level, to - (std::int64_t{1} << level)));
         return better(better(scan(first, from * BLOCK), scan(to * BLOCK, end)), inner);
     }
 
@@ -56,8 +59,23 @@ class RangeExtreme {
         return better(better(found[0], found[1]), better(found[2], found[3]));
     }
 
+    double& at(std::int64_t level, std::int64_t b) const {
+        return kept_[static_cast<std::size_t>(level * room_ + (b & (room_ - 1)))];
+    }
+    bool is_kept(std::int64_t b) const { return b >= filled_ - room_; }
+    void fill(std::int64_t end) const {
+        for (std::int64_t b = filled_; b < end; ++b) {
+            at(0, b) = scan(b * BLOCK, (b + 1) * BLOCK);
+            for (std::int64_t level = 1, half = 1; level < levels_ && b + 1 >= 2 * half; ++level, half *= 2)
+                at(level, b + 1 - 2 * half) = better(at(level - 1, b + 1 - 2 * half), at(level - 1, b + 1 - half));
+        }
+        filled_ = end;
+    }
+
     const double* values_;
-    std::vector<std::vector<double>> levels_;  // of each block; of two blocks from each on; of four ...
+    std::int64_t room_, levels_ = 1;  // blocks that are kept, a power of two
+    mutable std::int64_t filled_ = 0;
+    mutable std::vector<double> kept_;  // of each block; of two blocks from each on; of four ...
 };
 
 /// Highs and lows of a market's bars.

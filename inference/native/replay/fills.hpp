@@ -108,6 +108,10 @@ inline double entry_after_costs(double fill, int side, const Costs& costs, doubl
 inline double exit_after_costs(double fill, int side, ExitReason reason, const Costs& costs, double impact = 0.0) {
     return fill * (1.0 - side * (reason == ExitReason::target ? costs.maker_fee : costs.market() + impact));
 }
+/// The price of an exit with slippage and impact, before fees.
+inline double exit_before_fees(double fill, int side, ExitReason reason, const Costs& costs, double impact = 0.0) {
+    return reason == ExitReason::target ? fill : fill * (1.0 - side * (costs.slippage + impact));
+}
 
 /// Isolated margin of entry / leverage, closed by the venue where what is left of it falls to maintenance * price.
 struct Margin {

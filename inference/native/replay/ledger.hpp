@@ -50,7 +50,7 @@ class Ledger {
         pay(running, j, rate, held - kept, true, false);
     }
 
-    /// Books the exit of a share of the first quantity; the trade's exit price is the mean over its exits.
+    /// Books the exit of a share of the first quantity.
     void exit(Running& running, std::int64_t j, const Fill& fill, bool at_open, double fraction) {
         Trade& trade = running.trade;
         const int side = trade.side;
@@ -59,10 +59,18 @@ class Ledger {
         if (fill.reason == ExitReason::liquidation) price -= side * terms_.margin.fee * fill.price;
         const double pnl = fraction * (side * (price - trade.entry_price));
         running.remaining -= fraction;
+        // a stop that was set beyond the price is an order at the market: it jumps no level, there was none before
+        const double intended = jumped(fill) && running.crossed ? fill.price : fill.intended;
         trade.exit_price += fraction * price;
+        trade.intended_price += fraction * intended;
         trade.pnl += pnl;
         ++trade.legs;
-        record(running, j, {fraction, price, pnl, EventKind::exit, fill.reason, at_open});
+        const bool farthest =
+            fill.reason == ExitReason::target && running.rung + std::size_t{1} >= terms_.ladder.size();
+        if (farthest) trade.reached_2r = trade.target_r >= 2.0 - 1e-9;  // whatever becomes of a rest without a target
+        record(running, j,
+               {fraction, price, pnl, EventKind::exit, fill.reason, at_open, intended, fill.price,
+                exit_before_fees(fill.price, side, fill.reason, terms_.costs, impact)});
     }
 
     /// Books the exit of what remains and completes the trade. `later`: the best price that bar j reached afterwards.
@@ -74,17 +82,13 @@ class Ledger {
         trade.exit_index = j;
         trade.exit_ts = bars_.ts[j];
         trade.reason = static_cast<std::uint8_t>(fill.reason);
-        const bool jumped = fill.gap && fill.reason == ExitReason::stop;
-        const bool market = jumped && running.crossed;  // no level was jumped: there was none before
-        trade.gap = jumped && !market;
-        trade.intended_price = market ? fill.price : fill.intended;
+        trade.gap = jumped(fill) && !running.crossed;
         trade.stop_at_exit = position.stop;
         const double p0 = trade.entry_price;
         trade.pnl += trade.funding;
         trade.r = trade.pnl / trade.stop_distance;
         trade.mfe = std::max(0.0, side * (position.best - p0));
         trade.mae = std::max(0.0, side * (p0 - position.worst));
-        trade.reached_2r = fill.reason == ExitReason::target && trade.target_r >= 2.0 - 1e-9;
         look_back(tape_, running.last_bar, fill.reason, later, trade);
         out_.trades.push_back(trade);
     }
@@ -104,11 +108,24 @@ class Ledger {
         EventKind kind;
         ExitReason reason;
         bool at_open;
+        double intended = NaN, level = NaN, fill = NaN;
     };
+    static bool jumped(const Fill& fill) { return fill.gap && fill.reason == ExitReason::stop; }
     void record(const Running& running, std::int64_t j, const Happening& h) {
         if (terms_.record)
-            out_.events.push_back(
-                {running.trade.entry, j, bars_.ts[j], h.fraction, h.price, h.pnl, h.kind, h.reason, h.at_open, {}});
+            out_.events.push_back({running.trade.entry,
+                                   j,
+                                   bars_.ts[j],
+                                   h.fraction,
+                                   h.price,
+                                   h.pnl,
+                                   h.intended,
+                                   h.level,
+                                   h.fill,
+                                   h.kind,
+                                   h.reason,
+                                   h.at_open,
+                                   {}});
     }
     void pay(Running& running, std::int64_t j, double rate, double fraction, bool only_costs, bool at_open) {
         const double payment = fraction * funding_payment(running.trade.side, rate, bars_.open[j]);

@@ -8,7 +8,8 @@
 
 namespace ratchet {
 
-/// One trade; layout mirrored in inference/ledger.py. Prices per unit of quantity; p0 = entry price after costs.
+/// One trade; layout mirrored in inference/ledger.py. Prices per unit of quantity; p0 = entry price after costs;
+/// exit_price and intended_price: means over its exits, by their fractions.
 /// touched_both: 1 where the bar of an exit holds stop and target, so that their order inside matters; in the mode
 /// detail 2 where the bar of the lower timeframe that decided does too, or there was none.
 struct Trade {
@@ -20,16 +21,19 @@ struct Trade {
 };
 static_assert(sizeof(Trade) == 21 * 8 + 8);
 
-/// What happened to a trade, in order of time; layout mirrored in inference/ledger.py.
+/// What happened to a trade, in order of time; layout mirrored in inference/ledger.py. Of an exit, else NaN: intended,
+/// the price that it was meant to have; level, that at which the bar filled it, before all costs; fill, before fees
+/// alone.
 enum class EventKind : std::uint8_t { entry = 0, stop_moved = 1, funding = 2, exit = 3 };
 struct Event {
     std::int64_t entry, index, ts;  // trade (row in entries), bar and its open
     double fraction, price, pnl;    // share of the first quantity; after costs, or the stop; per unit of the first
+    double intended, level, fill;
     EventKind kind;
     ExitReason reason;
     std::uint8_t at_open, padding[5];
 };
-static_assert(sizeof(Event) == 7 * 8);
+static_assert(sizeof(Event) == 10 * 8);
 
 struct Entry {
     std::int64_t index;  // bar at whose close the signal stands; the fill is the next bar's open
