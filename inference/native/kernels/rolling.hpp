@@ -70,9 +70,9 @@ struct RollingMean : RollingSum {
     double inverse;
 };
 
-/// Sum of a window without a single subtraction, anew for each turn of the ring, which may be told in other numbers: what
-/// stays of the last turn (a suffix sum) plus what came in this one. Both are summed in groups of places, and the groups'
-/// sums then: an addition waits for those of its own group alone, and a processor has several groups under way.
+/// Sum of a window without a single subtraction, anew for each turn of the ring, which may be told in other numbers:
+/// what stays of the last turn (a suffix sum) plus what came in this one. Both are summed in groups of places, and the
+/// groups' sums then: an addition waits for those of its own group alone, and a processor has several groups under way.
 struct TurnSum {
     std::vector<double> suffix;
     double before = 0.0, group = 0.0;  // of this turn: the groups that are over, the present one
