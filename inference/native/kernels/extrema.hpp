@@ -1,6 +1,6 @@
 // Rolling extremes and their age: amortised O(1) per bar.
 #pragma once
-#include "kernels/kernel.hpp"
+#include "kernels/window_fold.hpp"
 
 namespace ratchet {
 
@@ -39,62 +39,74 @@ struct MonotonicQueue {
     }
 };
 
-/// The better of what stays of the last turn of the ring (extremes of its suffixes) and of what came in this turn: two
-/// comparisons a bar and none that must be foretold (van Herk 1992, Pattern Recognition Letters 13; Gil and Werman
-/// 1993).
-template <class Better, bool Age>
-struct RollingExtreme {
+struct Smallest {
+    static constexpr double NONE = std::numeric_limits<double>::max();
+    template <class T>
+    RATCHET_INLINE T operator()(const T& older, const T& newer) const {
+        return older < newer ? older : newer;
+    }
+};
+struct Largest {
+    static constexpr double NONE = std::numeric_limits<double>::lowest();
+    template <class T>
+    RATCHET_INLINE T operator()(const T& older, const T& newer) const {
+        return older > newer ? older : newer;
+    }
+};
+
+struct RollingMin : RollingFold<Smallest> {
+    static constexpr const char* NAME = "rolling_min";
+    static constexpr const char* FORMULA = "smallest of the last `window` values";
+    static constexpr bool ALWAYS_FINITE = true;
+    using RollingFold::RollingFold;
+};
+struct RollingMax : RollingFold<Largest> {
+    static constexpr const char* NAME = "rolling_max";
+    static constexpr const char* FORMULA = "largest of the last `window` values";
+    static constexpr bool ALWAYS_FINITE = true;
+    using RollingFold::RollingFold;
+};
+
+/// The better of what stays of the last turn of the ring (extremes of its suffixes) and of what came in this turn, with
+/// its place: two comparisons a bar and none that must be foretold.
+template <class Better>
+struct BarsSinceExtreme {
     static constexpr int ARITY = 1;
     static constexpr bool ALWAYS_FINITE = true;
-    static std::vector<Parameter> parameters() { return {{"window", 1, 1e6, true}}; }
+    static std::vector<Parameter> parameters() { return window_parameter(1); }
     static Settings examples() { return {{1}, {2}, {3}, {17}}; }
     static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
-    explicit RollingExtreme(const std::vector<double>& p)
-        : window(static_cast<std::size_t>(p[0])),
-          suffix(window.items.size() + 1, WORST),
-          suffix_at(Age ? suffix.size() : 0) {}
+    explicit BarsSinceExtreme(const std::vector<double>& p)
+        : window(static_cast<std::size_t>(p[0])), suffix(window.items.size() + 1, WORST), suffix_at(suffix.size()) {}
     double update(double x) {
         const std::uint32_t at = window.at;
         const bool kept = Better{}(turn, x);  // of equals the latest
         turn = kept ? turn : x;
+        turn_at = kept ? turn_at : at;
         const bool older = Better{}(suffix[at + 1], turn);
-        const double best = older ? suffix[at + 1] : turn;
-        double age = 0.0;
-        if constexpr (Age) {
-            turn_at = kept ? turn_at : at;
-            const auto size = static_cast<std::uint32_t>(window.items.size());
-            age = static_cast<double>(older ? at + size - suffix_at[at + 1] : at - turn_at);
-        }
+        const auto size = static_cast<std::uint32_t>(window.items.size());
+        const auto age = static_cast<double>(older ? at + size - suffix_at[at + 1] : at - turn_at);
         window.push(x);
         if (window.at == 0) start_turn();
-        if (!window.full()) return NaN;
-        return Age ? age : best;
+        return window.full() ? age : NaN;
     }
     void run(const double* x, double* __restrict out, std::size_t n) {
         const std::size_t unready = std::min(n, window.unready());
+        const auto size = static_cast<std::uint32_t>(window.items.size());
         for (std::size_t i = 0, m = 0; i < n; i += m) {
             m = std::min(n - i, window.room());
             const double* kept = suffix.data() + window.at + 1;
+            const std::uint32_t* kept_at = suffix_at.data() + window.at + 1;
             double extreme = turn;
-            if constexpr (Age) {
-                const std::uint32_t* kept_at = suffix_at.data() + window.at + 1;
-                const auto size = static_cast<std::uint32_t>(window.items.size());
-                std::uint32_t at = window.at, extreme_at = turn_at;
-                for (std::size_t j = 0; j < m; ++j, ++at) {
-                    const bool same = Better{}(extreme, x[i + j]);
-                    extreme = same ? extreme : x[i + j];
-                    extreme_at = same ? extreme_at : at;
-                    const std::uint32_t age = Better{}(kept[j], extreme) ? at + size - kept_at[j] : at - extreme_at;
-                    out[i + j] = static_cast<double>(static_cast<std::int32_t>(age));
-                }
-                turn_at = extreme_at;
-            } else {
-                for (std::size_t j = 0; j < m; ++j) {
-                    extreme = Better{}(extreme, x[i + j]) ? extreme : x[i + j];
-                    out[i + j] = Better{}(kept[j], extreme) ? kept[j] : extreme;
-                }
+            std::uint32_t at = window.at, extreme_at = turn_at;
+            for (std::size_t j = 0; j < m; ++j, ++at) {
+                const bool same = Better{}(extreme, x[i + j]);
+                extreme = same ? extreme : x[i + j];
+                extreme_at = same ? extreme_at : at;
+                const std::uint32_t age = Better{}(kept[j], extreme) ? at + size - kept_at[j] : at - extreme_at;
+                out[i + j] = static_cast<double>(static_cast<std::int32_t>(age));
             }
-            turn = extreme;
+            turn = extreme, turn_at = extreme_at;
             if (window.put(x + i, m)) start_turn();
         }
         std::fill_n(out, unready, NaN);
@@ -115,7 +127,7 @@ struct RollingExtreme {
             const bool better = Better{}(window.items[i], best);
             best = better ? window.items[i] : best;
             suffix[i] = best;
-            if constexpr (Age) suffix_at[i] = best_at = better ? i : best_at;
+            suffix_at[i] = best_at = better ? i : best_at;
             if (i == 0) return;
         }
     }
@@ -126,25 +138,15 @@ struct RollingExtreme {
     std::uint32_t turn_at = 0;
 };
 
-struct RollingMin : RollingExtreme<std::less<>, false> {
-    static constexpr const char* NAME = "rolling_min";
-    static constexpr const char* FORMULA = "smallest of the last `window` values";
-    using RollingExtreme::RollingExtreme;
-};
-struct RollingMax : RollingExtreme<std::greater<>, false> {
-    static constexpr const char* NAME = "rolling_max";
-    static constexpr const char* FORMULA = "largest of the last `window` values";
-    using RollingExtreme::RollingExtreme;
-};
-struct BarsSinceMin : RollingExtreme<std::less<>, true> {
+struct BarsSinceMin : BarsSinceExtreme<std::less<>> {
     static constexpr const char* NAME = "bars_since_min";
     static constexpr const char* FORMULA = "bars since the (latest) smallest of the last `window` values";
-    using RollingExtreme::RollingExtreme;
+    using BarsSinceExtreme::BarsSinceExtreme;
 };
-struct BarsSinceMax : RollingExtreme<std::greater<>, true> {
+struct BarsSinceMax : BarsSinceExtreme<std::greater<>> {
     static constexpr const char* NAME = "bars_since_max";
     static constexpr const char* FORMULA = "bars since the (latest) largest of the last `window` values";
-    using RollingExtreme::RollingExtreme;
+    using BarsSinceExtreme::BarsSinceExtreme;
 };
 
 inline std::vector<KernelInfo> extrema_kernels() {

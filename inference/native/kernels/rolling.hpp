@@ -4,10 +4,9 @@
 
 #include "kernels/kernel.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/window_fold.hpp"
 
 namespace ratchet {
-
-inline std::vector<Parameter> window_parameter(double low) { return {{"window", low, 1e6, true}}; }
 
 struct Lag {
     static constexpr const char* NAME = "lag";
@@ -42,16 +41,43 @@ struct Lag {
     Ring window;
 };
 
-/// Sum of a window without a single subtraction: what stays of the last turn of the ring (a suffix sum) plus what came
-/// in this turn. So rounding never accumulates, and a window of values >= 0 never sums below 0.
-///
-/// Both are summed in groups of places, and the groups' sums then: an addition waits for those of its own group alone,
-/// and a processor has several groups under way.
-struct WindowSum {
+struct Sum {
+    static constexpr double NONE = 0.0;
+    template <class T>
+    RATCHET_INLINE T operator()(const T& older, const T& newer) const {
+        return older + newer;
+    }
+};
+
+struct RollingSum : RollingFold<Sum> {
+    static constexpr const char* NAME = "rolling_sum";
+    static constexpr const char* FORMULA = "sum of the last `window` values";
+    using RollingFold::RollingFold;
+};
+
+struct RollingMean : RollingSum {
+    static constexpr const char* NAME = "rolling_mean";
+    static constexpr const char* FORMULA = "mean of the last `window` values";
+    explicit RollingMean(const std::vector<double>& p) : RollingSum(p), inverse(1.0 / p[0]) {}
+    double update(double x) { return RollingSum::update(x) * inverse; }
+    void run(const double* x, double* __restrict out, std::size_t n) {
+        RollingSum::run(x, out, n);
+        scale(out, n);
+    }
+    RATCHET_CLONES void scale(double* sums, std::size_t n) const {
+        for (std::size_t i = 0; i < n; ++i) sums[i] *= inverse;
+    }
+    double inverse;
+};
+
+/// Sum of a window without a single subtraction, anew for each turn of the ring, which may be told in other numbers:
+/// what stays of the last turn (a suffix sum) plus what came in this one. Both are summed in groups of places, and the
+/// groups' sums then: an addition waits for those of its own group alone, and a processor has several groups under way.
+struct TurnSum {
     std::vector<double> suffix;
     double before = 0.0, group = 0.0;  // of this turn: the groups that are over, the present one
 
-    explicit WindowSum(std::size_t size) : suffix(size + 1, 0.0) {}
+    explicit TurnSum(std::size_t size) : suffix(size + 1, 0.0) {}
     /// The sum once x stands at place `at` of the ring.
     double push(double x, std::size_t at) {
         group += x;
@@ -100,57 +126,6 @@ struct WindowSum {
 
   private:
     static constexpr std::size_t GROUP = 8;
-};
-
-struct RollingSum {
-    static constexpr const char* NAME = "rolling_sum";
-    static constexpr const char* FORMULA = "sum of the last `window` values";
-    static constexpr int ARITY = 1;
-    static std::vector<Parameter> parameters() { return window_parameter(1); }
-    static Settings examples() { return {{1}, {2}, {3}, {17}}; }
-    static int warm_up(const std::vector<double>& p) { return static_cast<int>(p[0]) - 1; }
-
-    explicit RollingSum(const std::vector<double>& p)
-        : window(static_cast<std::size_t>(p[0])), total(static_cast<std::size_t>(p[0])) {}
-    double update(double x) {
-        const double sum = total.push(x, window.at);
-        window.push(x);
-        if (window.at == 0) start_turn();
-        return window.full() ? sum : NaN;
-    }
-    void run(const double* x, double* __restrict out, std::size_t n) {
-        const std::size_t unready = std::min(n, window.unready());
-        for (std::size_t i = 0, m = 0; i < n; i += m) {
-            m = std::min(n - i, window.room());
-            total.push(x + i, out + i, m, window.at);
-            if (window.put(x + i, m)) start_turn();
-        }
-        std::fill_n(out, unready, NaN);
-    }
-    template <class A>
-    void state(A& archive) {
-        archive(window), archive(total);
-    }
-    void start_turn() {
-        total.start_turn([this](std::size_t place) { return window.items[place]; });
-    }
-    Ring window;
-    WindowSum total;
-};
-
-struct RollingMean : RollingSum {
-    static constexpr const char* NAME = "rolling_mean";
-    static constexpr const char* FORMULA = "mean of the last `window` values";
-    explicit RollingMean(const std::vector<double>& p) : RollingSum(p), inverse(1.0 / p[0]) {}
-    double update(double x) { return RollingSum::update(x) * inverse; }
-    void run(const double* x, double* __restrict out, std::size_t n) {
-        RollingSum::run(x, out, n);
-        scale(out, n);
-    }
-    RATCHET_CLONES void scale(double* sums, std::size_t n) const {
-        for (std::size_t i = 0; i < n; ++i) sums[i] *= inverse;
-    }
-    double inverse;
 };
 
 /// Sums of deviations and of their squares from a value inside the window, chosen anew with each turn of the ring: the
@@ -245,7 +220,7 @@ struct RollingStd {
         return found[static_cast<std::size_t>(folded(place, Smaller()))];
     }
     Ring window;
-    WindowSum first, second;
+    TurnSum first, second;
     double inverse, inverse_less_one, origin = 0.0;
 };
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernels/kernel.hpp"
+#include "kernels/lanes.hpp"
 
 namespace ratchet {
 
@@ -28,38 +29,53 @@ struct ExponentialMean {
     void run(const double* x, double* __restrict out, std::size_t n) {
         std::size_t i = 0;
         while (i < n && (count < seed || at > 0)) out[i] = update(x[i]), ++i;
-        double before = mean;
-        for (; i + GROUP <= n; i += GROUP) {
-            double part = 0.0;
-            for (std::size_t j = 0; j < GROUP; ++j) {
-                part = decay * part + alpha * x[i + j];
-                out[i + j] = powers[j] * before + part;
-            }
-            before = out[i + GROUP - 1];
-        }
-        mean = before;
-        for (; i < n; ++i) out[i] = update(x[i]);
+        const std::size_t whole = (n - i) / GROUP * GROUP;
+        follow_groups(x + i, out + i, whole);
+        for (i += whole; i < n; ++i) out[i] = update(x[i]);
     }
     /// Whether the mean has its seed.
     bool seeded() const { return count >= seed; }
     template <class A>
     void state(A& archive) {
-        archive(count), archive(mean), archive(group), archive(at);
+        archive(count), archive(mean), archive(half), archive(last), archive(pair_ago), archive(pair_two_ago);
+        archive(at);
     }
 
   private:
-    /// In groups of bars: what is left of the mean before the group, and what the group has added. So a bar waits for
-    /// those of its own group alone, and a processor has several groups under way.
-    static constexpr std::size_t GROUP = 8;
+    /// In groups of bars: what is left of the mean before the group, and what the group has added, of four bars at once
+    /// (each with the one before, then with what the two before those have). So a bar waits for few others, and a
+    /// processor has several groups under way.
+    static constexpr std::size_t GROUP = 2 * FOUR;
     double follow(double x) {
-        group = decay * group + alpha * x;
-        const double now = powers[at] * mean + group;
-        if (++at == GROUP) mean = now, group = 0.0, at = 0;
+        const double own = alpha * x, pair = own + decay * last, four = pair + powers[1] * pair_two_ago;
+        const double added = at < FOUR ? four : four + powers[at - FOUR] * half, now = powers[at] * mean + added;
+        last = own, pair_two_ago = pair_ago, pair_ago = pair;
+        if (++at % FOUR == 0) half = added, last = pair_ago = pair_two_ago = 0.0;
+        if (at == GROUP) mean = now, at = 0;
         return now;
     }
-    double alpha, decay, mean = 0.0, group = 0.0;  // mean: before the group
-    std::array<double, GROUP> powers{};            // of decay
-    std::uint64_t at = 0;                          // in the group
+    RATCHET_CLONES void follow_groups(const double* x, double* __restrict out, std::size_t n) {
+        const Four early = load(powers.data()), late = load(powers.data() + FOUR);
+        const double own = alpha, one = decay, two = powers[1], all_powers = powers[GROUP - 1];
+        double before = mean;
+        for (std::size_t i = 0; i < n; i += GROUP) {
+            const Four first = four_bars(own * load(x + i), one, two);
+            const Four second = four_bars(own * load(x + i + FOUR), one, two) + early * first[FOUR - 1];
+            store(out + i, early * before + first);
+            store(out + i + FOUR, late * before + second);
+            before = all_powers * before + second[FOUR - 1];
+        }
+        mean = before;
+    }
+    RATCHET_INLINE static Four four_bars(const Four& own, double one, double two) {
+        const Four pairs = own + one * __builtin_shufflevector(Four{}, own, 3, 4, 5, 6);
+        return pairs + two * __builtin_shufflevector(Four{}, pairs, 2, 3, 4, 5);
+    }
+    double alpha, decay, mean = 0.0;                        // before the group
+    double half = 0.0;                                      // added by the first four of the group
+    double last = 0.0, pair_ago = 0.0, pair_two_ago = 0.0;  // of the present four
+    std::array<double, GROUP> powers{};                     // of decay
+    std::uint64_t at = 0;                                   // in the group
     std::int64_t seed, count = 0;
 };
 
