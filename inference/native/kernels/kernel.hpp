@@ -131,8 +131,8 @@ struct Inputs {
     auto update(Kernel& kernel, std::size_t i) const {
         return call(kernel, i, std::make_index_sequence<Arity>{});
     }
-    template <class Kernel>
-    void run(Kernel& kernel, double* out, std::size_t n) const {
+    template <class Kernel, class Out>
+    void run(Kernel& kernel, const Out& out, std::size_t n) const {
         std::apply([&](auto... column) { kernel.run(column..., out, n); }, columns);
     }
 
@@ -186,6 +186,20 @@ class Gated final : public Node {
     Kernel kernel_;
 };
 
+/// What of a kernel is told, and the columns for it. A kernel with readings and a `run` gets them in place of `out`.
+template <class Reading>
+struct Told {
+    const std::vector<Reading>& readings;
+    Column* const* out;
+
+    /// Runs the first bar by itself.
+    template <class Kernel, class... In>
+    void update(Kernel& kernel, In... in) const {
+        const bool ready = kernel.update(in...);
+        for (std::size_t r = 0; r < readings.size(); ++r) out[r]->buffer[0] = ready ? kernel.read(readings[r]) : NaN;
+    }
+};
+
 /// The gate before a kernel with readings.
 template <class Kernel>
 class GatedReadings final : public Node {
@@ -193,7 +207,10 @@ class GatedReadings final : public Node {
     explicit GatedReadings(const std::vector<double>& parameters) : kernel_(parameters) { add_reading(parameters); }
 
     void run(const double* const* in, Column* const* out, std::size_t n, bool clean) override {
-        if (n == 1) {
+        if (n > 1 && clean && HasRun<Kernel>) {
+            if constexpr (HasRun<Kernel>)
+                Inputs<Kernel::ARITY>(in).run(kernel_, Told<typename Kernel::Reading>{readings_, out}, n);
+        } else if (n == 1) {
             in_turn(kernel_, in, out, 1, clean);
         } else {  // as in Gated
             Kernel local = std::move(kernel_);
