@@ -21,17 +21,46 @@ struct RoundNumber {
 
     explicit RoundNumber(const std::vector<double>&) {}
     bool update(double price, double spacing) {
-        if (!(spacing >= ten && spacing < next_ten)) find_ten(spacing);
-        const double lead = spacing / ten * (1.0 - ROUNDING);
-        step = ten * (lead <= 1.0 ? 1.0 : lead <= 2.0 ? 2.0 : lead <= 5.0 ? 5.0 : 10.0);
-        below = std::floor(price / step * (1.0 + ROUNDING));
+        if (!knows(spacing)) find_ten(spacing);
+        step = step_of(spacing, ten);
+        below = steps_below(price, step);
         return true;
     }
     double read(const Output& output) const { return (below + static_cast<double>(output.index)) * step; }
+    void run(const double* price, const double* spacing, const Told<Output>& told, std::size_t n) {
+        std::array<double, MOST> steps, all_below;
+        for (std::size_t i = 0, m = 0; i < n; i += m) {
+            m = std::min(n - i, MOST);
+            for (std::size_t j = 0; j < m; ++j) {
+                if (!knows(spacing[i + j])) find_ten(spacing[i + j]);
+                steps[j] = ten;
+            }
+            find_steps(price + i, spacing + i, steps.data(), all_below.data(), m);
+            for (std::size_t r = 0; r < told.readings.size(); ++r) {
+                double* const out = told.out[r]->buffer + i;
+                const auto more = static_cast<double>(told.readings[r].index);
+                for (std::size_t j = 0; j < m; ++j) out[j] = (all_below[j] + more) * steps[j];
+            }
+        }
+    }
     template <class A>
     void state(A&) {}
 
   private:
+    bool knows(double spacing) const { return spacing >= ten && spacing < next_ten; }
+    static double step_of(double spacing, double ten) {
+        const double lead = spacing / ten * (1.0 - ROUNDING);
+        return ten * (lead <= 1.0 ? 1.0 : lead <= 2.0 ? 2.0 : lead <= 5.0 ? 5.0 : 10.0);
+    }
+    static double steps_below(double price, double step) { return std::floor(price / step * (1.0 + ROUNDING)); }
+    /// `steps`: of powers of ten the steps.
+    RATCHET_CLONES static void find_steps(const double* price, const double* spacing, double* __restrict steps,
+                                          double* __restrict below, std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) {
+            steps[i] = step_of(spacing[i], steps[i]);
+            below[i] = steps_below(price[i], steps[i]);
+        }
+    }
     /// The largest power of ten that is not above x, and the next one; of those from 1e-30 to 1e30.
     void find_ten(double x) {
         static const std::vector<double> powers = [] {
@@ -43,6 +72,7 @@ struct RoundNumber {
         ten = *(found - 1);
         next_ten = found == powers.end() ? std::numeric_limits<double>::max() : *found;
     }
+    static constexpr std::size_t MOST = 256;   // bars at once
     static constexpr double ROUNDING = 1e-12;  // 0.3 is a multiple of 0.1
     double step = 1.0, below = 0.0;
     double ten = 1.0, next_ten = 1.0;  // kept while the spacing is between them: at first never
