@@ -43,7 +43,7 @@ def test_the_dominant_cycle_equals_talib(real) -> None:
     for name, theirs in (("period", talib.HT_DCPERIOD(real["close"])), ("i", in_phase), ("q", quadrature)):
         assert np.array_equal(np.isnan(ours[name]), np.isnan(theirs)), name
         scale = np.nanmax(np.abs(theirs))
-        np.testing.assert_allclose(ours[name], theirs, rtol=1e-8, atol=1e-10 * scale, err_msg=name)
+        np.testing.assert_allclose(ours[name], theirs, rtol=1e-10, atol=1e-10 * scale, err_msg=name)
 
 
 @pytest.mark.parametrize("period", [10, 20, 35])

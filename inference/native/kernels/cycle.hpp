@@ -104,14 +104,16 @@ struct DominantCycle {
     void state(A& archive) {
         archive(price), archive(count), archive(detrender), archive(quadrature_of);
         archive(in_phase_ahead), archive(quadrature_ahead), archive(i_before), archive(q_before), archive(real);
-        archive(imaginary), archive(next_gain), archive(period), archive(smooth_period), archive(in_phase), archive(quadrature);
+        archive(imaginary), archive(next_gain), archive(period), archive(smooth_period), archive(in_phase),
+            archive(quadrature);
     }
 
   private:
     int count = 0;
     History price;
     HilbertTransform detrender, quadrature_of, in_phase_ahead, quadrature_ahead;
-    double i_before = 0.0, q_before = 0.0, real = 0.0, imaginary = 0.0, period = 0.0, smooth_period = 0.0, next_gain = 0.54;
+    double i_before = 0.0, q_before = 0.0, real = 0.0, imaginary = 0.0, period = 0.0, smooth_period = 0.0,
+           next_gain = 0.54;
     double in_phase = 0.0, quadrature = 0.0;
 };
 

@@ -194,7 +194,7 @@ struct FibonacciTime {
         return Smaller()(Smaller()(std::abs(off[0]), std::abs(off[1])), tolerance);
     }
     RATCHET_CLONES static void distances(const Zigzag::Course& course, const Expected* by, double tolerance,
-                                           double* __restrict out, std::size_t n) {
+                                         double* __restrict out, std::size_t n) {
         for (std::size_t i = 0; i < n; ++i) {
             const std::size_t turns = course.turns_by[i];
             const std::int64_t bars = course.start + static_cast<std::int64_t>(i) - course.point_at[turns];

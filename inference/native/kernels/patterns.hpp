@@ -204,7 +204,8 @@ struct Elliott {
     }
     void run(const double* high, const double* low, const double* threshold, const Told<Output>& told, std::size_t n) {
         turning.run(
-            *this, figures, high, low, threshold, told, n, [this](const double* latest, double up) { measure(latest, up); },
+            *this, figures, high, low, threshold, told, n,
+            [this](const double* latest, double up) { measure(latest, up); },
             [&](const Zigzag::Course& course, const auto& lists, std::size_t from, std::size_t m) {
                 const auto fifth = [&](std::size_t i) {
                     return is_fifth(course.leg[i], lists[FIFTH_LIMIT][course.turns_by[i]]);
@@ -238,9 +239,9 @@ struct Elliott {
         const bool can_be = up * (b - a) > 0.0 && up * (c - a) > 0.0 && up * (d - b) > 0.0 && up * (e - b) > 0.0;
         const double end = e + (d - c);  // of a wave 5 as long as wave 3
         constexpr double ANY = std::numeric_limits<double>::max();
-        figures[FIFTH_LIMIT] = !can_be                                                 ? -ANY
+        figures[FIFTH_LIMIT] = !can_be                                            ? -ANY
                                : std::abs(d - c) >= std::abs(b - a) || end <= 0.0 ? ANY
-                                                                                       : up * std::log(end);
+                                                                                  : up * std::log(end);
     }
     TurningPrices turning;
     std::array<double, 8> figures{};

@@ -125,8 +125,8 @@ struct Zigzag {
         course.extreme_at[0] = extreme_at;
         std::reverse_copy(points.begin(), points.end(), course.points.begin());
     }
-    /// As `turns`, bar by bar, without a branch: a turn cannot be foretold either. A falling leg is seen upside down: it
-    /// too rises.
+    /// As `turns`, bar by bar, without a branch: a turn cannot be foretold either. A falling leg is seen upside down:
+    /// it too rises.
     RATCHET_CLONES static void pass(const double* high, const double* low, const double* threshold, std::size_t n,
                                     double leg, Course& course) {
         Flag rises = Two{course.ways[0], course.ways[0]} > 0.0;

@@ -9,8 +9,8 @@
 namespace ratchet {
 
 /// Turning points gathered into zones. A point joins the zone with the nearest centre where that is within `width`
-/// units, of equals the lower one, else founds one (in place of the weakest once there are `memory`). The unit is the price's own sigma: root of
-/// the EWMA of its squared changes. O(memory) per bar.
+/// units, of equals the lower one, else founds one (in place of the weakest once there are `memory`). The unit is the
+/// price's own sigma: root of the EWMA of its squared changes. O(memory) per bar.
 struct Zones {
     static constexpr const char* NAME = "zones";
     static constexpr const char* FORMULA =
@@ -37,9 +37,9 @@ struct Zones {
           growth(1.0 / p[2]),
           memory(static_cast<std::size_t>(p[5])),
           variance({p[3], p[4]}),
-          centre((memory + 1 + RANKS + FOUR - 1) / FOUR * FOUR, NONE),
+          centre((1 + memory + 1 + FOUR - 1) / FOUR * FOUR, NONE),
           strength(centre.size(), NONE) {
-        centre[0] = -NONE, strength[0] = 0.0;
+        centre[0] = -NONE;
     }
     bool update(double point, double weight, double at) {
         scale *= growth;
@@ -59,12 +59,10 @@ struct Zones {
     }
     double read(const Output& output) const {
         const bool above = output.index % 2, strong = output.index % 4 >= 2;
-        const std::size_t rank = output.index / 4, place = above ? below + 1 + rank : below - rank;
-        const std::size_t at = above ? place : place <= below ? place : 0;
-        // whether a zone is within reach cannot be foretold: without a branch
-        if (!strong) return above ? std::min(centre[at], price + limit) : std::max(centre[at], price - limit);
-        const bool there = (above ? centre[at] - price : price - centre[at]) <= limit;
-        return strength[at & (std::size_t{0} - there)] / scale;
+        const std::size_t rank = output.index / 4, at = above ? below + 1 + rank : below - rank;  // 0 less 1: no zone
+        const bool there = at - 1 < count && (above ? centre[at] - price : price - centre[at]) <= limit;
+        if (strong) return there ? strength[at] / scale : 0.0;
+        return there ? centre[at] : above ? price + limit : price - limit;
     }
     template <class A>
     void state(A& archive) {
@@ -73,7 +71,6 @@ struct Zones {
     }
 
   private:
-    static constexpr std::size_t RANKS = 4;
     static constexpr double NONE = std::numeric_limits<double>::max();  // where no zone is: far away and strong
 
     void add(double point, double weight, double tolerance) {
@@ -102,16 +99,15 @@ struct Zones {
     RATCHET_CLONES static std::size_t not_above(const double* numbers, std::size_t size, double x) {
         Flags count{};
         for (std::size_t i = 0; i < size; i += FOUR) count -= load(numbers + i) <= x;
-        return static_cast<std::size_t>(folded(number(count), Plus())) - 1;
+        return static_cast<std::size_t>(static_cast<std::int64_t>(folded(number(count), Plus()))) - 1;
     }
-    /// The smallest that is not 0; of equals the first.
+    /// The smallest; of equals the first.
     RATCHET_CLONES static std::size_t weakest(const double* numbers, std::size_t size) {
         Four best = all(NONE), place{};
         for (std::size_t i = 0; i < size; i += FOUR) {
             const Four here = load(numbers + i);
-            const Flags less = (here < best) & (here > 0.0);
-            place = less ? count_from(static_cast<double>(i)) : place;
-            best = less ? here : best;
+            place = here < best ? count_from(static_cast<double>(i)) : place;
+            best = Smaller()(best, here);
         }
         const double least = folded(best, Smaller());
         return static_cast<std::size_t>(folded(best == least ? place : all(NONE), Smaller()));
