@@ -43,7 +43,18 @@ def test_the_dominant_cycle_equals_talib(real) -> None:
     for name, theirs in (("period", talib.HT_DCPERIOD(real["close"])), ("i", in_phase), ("q", quadrature)):
         assert np.array_equal(np.isnan(ours[name]), np.isnan(theirs)), name
         scale = np.nanmax(np.abs(theirs))
-        np.testing.assert_allclose(ours[name], theirs, rtol=1e-8, atol=1e-10 * scale, err_msg=name)
+        np.testing.assert_allclose(ours[name], theirs, rtol=1e-10, atol=1e-10 * scale, err_msg=name)
+
+
+def test_cycles_of_any_length_equal_talib() -> None:
+    """Noise upon waves of 6 to 40 bars, so that the period is now at its least, now at its most."""
+    t = np.arange(6000)
+    turns = np.cumsum(1.0 / (23.0 + 17.0 * np.sin(t / 300.0)))
+    price = 100.0 + 5.0 * np.sin(2.0 * np.pi * turns) + np.random.default_rng(4).normal(size=len(t))
+    ours, theirs = compute(closes(price), **parts(bar("close")))["period"], talib.HT_DCPERIOD(price)
+    assert np.nanmin(theirs) < 8.0
+    assert np.nanmax(theirs) > 35.0
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, err_msg="period")
 
 
 @pytest.mark.parametrize("period", [10, 20, 35])

@@ -143,3 +143,20 @@ def test_points_of_both_kinds_add_up_at_one_price_else_the_second_wins() -> None
     out = compute(points._asdict(), (bars, np.arange(5) * 86_400_000_000))
     assert out["weight"].tolist() == [3.0, 4.0, 1.0, 1.0, 0.0]
     assert out["price"].tolist() == [10.0, 10.0, 10.0, 10.0, 9.0]
+
+
+def test_a_point_midway_joins_the_lower_zone() -> None:
+    """Sigma is 1: zones at 102 and 100, then a point at 101, and one at 101.5, nearer to the upper."""
+    close = [100.0, 101.0] * 6
+    market = by_hand([(p, p, 1.0) for p in close])
+    point = {3: 102.0, 5: 100.0, 7: 101.0, 9: 101.5}
+    market[0]["open"] = np.array([point.get(i, 50.0) for i in range(12)])
+    market[0]["volume"] = np.array([float(i in point) for i in range(12)])
+    market[0]["low"] = np.minimum(market[0]["open"], market[0]["low"])
+    market[0]["high"] = np.maximum(market[0]["open"], market[0]["high"])
+    p = {"width": 1.2, "reach": 50.0, "decay": 1.0, "alpha": 0.5, "seed": 1, "memory": 4}
+    inputs = (bar("open"), bar("volume"), bar("close"))
+    out = compute([Expr("zones", inputs, {**p, "output": o}) for o in range(4)], market)
+    assert out["0"][[5, 7, 9]].tolist() == [100.0, 100.5, 100.5]
+    assert out["2"][[5, 7, 9]].tolist() == [1.0, 2.0, 2.0]
+    assert out["1"][[5, 7, 9]].tolist() == [102.0, 102.0, 101.75]

@@ -27,13 +27,24 @@ struct FibonacciCluster {
     explicit FibonacciCluster(const std::vector<double>& p) : tolerance(p[0]), reach(p[1]) {}
     bool update(double high, double low, double threshold) {
         if (turning.turns(high, low, threshold)) {
-            unit = threshold;
-            lay();
-            find();
+            lay(turning.latest(), threshold);
+            find(price_of(turning.zigzag.extreme), turning.zigzag.direction);
         } else if (turning.zigzag.extreme_at == turning.zigzag.now) {
-            find();
+            find(price_of(turning.zigzag.extreme), turning.zigzag.direction);
         }
         return true;
+    }
+    void run(const double* high, const double* low, const double* threshold, const Told<Output>& told, std::size_t n) {
+        const std::size_t first = turning.zigzag.now < 0 && n > 0;
+        if (first) told.update(*this, 0, high[0], low[0], threshold[0]);
+        turning.follow(high + first, low + first, threshold + first, n - first,
+                       [&](const Zigzag::Course& course, const double* latest, std::size_t from, std::size_t m) {
+                           Lists since;
+                           look(course, latest, threshold + first + from, since);
+                           for (std::size_t r = 0; r < told.readings.size(); ++r)
+                               spread(since[told.readings[r].index].data(), course.extremes_by.data(),
+                                      told.out[r]->buffer + first + from, m);
+                       });
     }
     double read(const Output& output) const { return figures[output.index]; }
     template <class A>
@@ -44,13 +55,30 @@ struct FibonacciCluster {
   private:
     static constexpr std::array<double, 6> RATIOS{0.382, 0.5, 0.618, 1.272, 1.618, 2.618};
     static constexpr std::size_t LEGS = 4, COUNT = LEGS * RATIOS.size();
-    static_assert(COUNT % FOUR == 0);
+    static_assert(COUNT % (2 * FOUR) == 0);
 
-    void lay() {
-        const auto& prices = turning.prices;
+    using Lists = std::array<std::array<double, Zigzag::MOST + 1>, 3>;
+    /// The figures after each extreme.
+    void look(const Zigzag::Course& course, const double* latest, const double* threshold, Lists& since) {
+        std::array<double, Zigzag::MOST> prices;
+        for (std::size_t e = 0; e < course.extremes; ++e) prices[e] = course.extreme(course.bar(e));
+        prices_of(prices.data(), prices.data(), course.extremes);
+        const auto put = [&](std::size_t e) {
+            for (std::size_t f = 0; f < figures.size(); ++f) since[f][e] = figures[f];
+        };
+        put(0);
+        for (std::size_t e = 0, turns = 0; e < course.extremes; ++e) {
+            const std::size_t bar = course.bar(e);
+            if (course.turns_by[bar] > turns) lay(latest + turns++, threshold[bar]);  // each turn is an extreme too
+            find(prices[e], course.direction(turns));
+            put(e + 1);
+        }
+    }
+    void lay(const double* latest, double threshold) {
+        unit = threshold;
         // a leg without length stands for one from before the data, and has no levels
         for (std::size_t leg = 0, i = 0; leg < LEGS; ++leg) {
-            const double end = prices[leg], start = prices[leg + 1];
+            const double end = *(latest - leg), start = *(latest - leg - 1);
             for (double ratio : RATIOS)
                 levels[i++] = end == start  ? 0.0
                               : ratio < 1.0 ? end - ratio * (end - start)
@@ -60,15 +88,21 @@ struct FibonacciCluster {
     }
     /// For each level how many are within `share` of it, itself too.
     RATCHET_CLONES static void count_neighbours(const double* levels, double share, double* neighbours) {
-        for (std::size_t i = 0; i < COUNT; i += FOUR) {
-            const Four own = load(levels + i), width = share * own;
-            Four count{};
-            for (std::size_t j = 0; j < COUNT; ++j) count += one_where(absolute(all(levels[j]) - own) <= width);
-            store(neighbours + i, count);
+        for (std::size_t i = 0; i < COUNT; i += 2 * FOUR) {  // two sums side by side: none waits for the other
+            const Four own = load(levels + i), next = load(levels + i + FOUR);
+            const Four width = share * own, next_width = share * next;
+            Flags count{}, next_count{};
+            for (std::size_t j = 0; j < COUNT; ++j) {
+                const Four level = all(levels[j]);
+                count -= absolute(level - own) <= width;
+                next_count -= absolute(level - next) <= next_width;
+            }
+            store(neighbours + i, number(count));
+            store(neighbours + i + FOUR, number(next_count));
         }
     }
-    void find() {
-        const double price = price_of(turning.zigzag.extreme), way = turning.zigzag.direction;
+    /// `way`: direction of the leg.
+    void find(double price, double way) {
         const double limit = reach * unit * price;
         const auto [near, best] = ahead(levels.data(), neighbours.data(), price, way, limit, tolerance * unit * price);
         const auto found = static_cast<std::size_t>(best);
@@ -115,28 +149,62 @@ struct FibonacciTime {
 
     explicit FibonacciTime(const std::vector<double>& p) : tolerance(p[0]) {}
     double update(double high, double low, double threshold) {
-        if (zigzag.turns(high, low, threshold) && zigzag.now > 0) {
-            lengths = {zigzag.point_at - latest, lengths[0]};
-            latest = zigzag.point_at;
-        }
-        const double bars = static_cast<double>(zigzag.now - latest);
-        double nearest = tolerance;
-        for (std::int64_t length : lengths)
-            for (double ratio : {0.618, 1.0, 1.618})
-                if (length > 0)
-                    nearest = std::min(nearest, std::abs(bars / (static_cast<double>(length) * ratio) - 1.0));
-        return 1.0 - nearest / tolerance;
+        const std::int64_t before = zigzag.point_at;
+        if (zigzag.turns(high, low, threshold)) add(zigzag.point_at - before);
+        return 1.0 - distance(static_cast<double>(zigzag.now - zigzag.point_at), expected, tolerance) / tolerance;
+    }
+    void run(const double* high, const double* low, const double* threshold, double* __restrict out, std::size_t n) {
+        const std::size_t first = zigzag.now < 0 && n > 0;
+        if (first) out[0] = update(high[0], low[0], threshold[0]);
+        std::array<Expected, Zigzag::MOST + 1> by;  // by the number of turns
+        zigzag.follow(high + first, low + first, threshold + first, n - first,
+                      [&](const Zigzag::Course& course, std::size_t from, std::size_t m) {
+                          by[0] = expected;
+                          for (std::size_t k = 0; k < course.turns; ++k) {
+                              add(course.point_at[k + 1] - course.point_at[k]);
+                              by[k + 1] = expected;
+                          }
+                          distances(course, by.data(), tolerance, out + first + from, m);
+                      });
     }
     template <class A>
     void state(A& archive) {
-        archive(zigzag), archive(latest), archive(lengths);
+        archive(zigzag), archive(expected);
     }
 
   private:
+    static constexpr std::array<double, 3> RATIOS{0.618, 1.0, 1.618};
+    static constexpr double NEVER = 1e300;  // as far as leaves a ratio to it in full precision
+    /// Bars after the latest turning point at which turns are expected: of the latest leg and of the one before.
+    using Expected = std::array<double, 2 * FOUR>;
+
+    /// A leg more, of so many bars; none is a leg from before the data.
+    void add(std::int64_t length) {
+        std::copy_n(expected.begin(), FOUR, expected.begin() + FOUR);
+        for (std::size_t i = 0; i < RATIOS.size(); ++i)
+            expected[i] = length > 0 ? static_cast<double>(length) * RATIOS[i] : NEVER;
+    }
+    /// From the nearest, as a share of it, at most the tolerance: the last one passed or the next one to come.
+    RATCHET_INLINE static double distance(double bars, const Expected& expected, double tolerance) {
+        const Four one = load(expected.data()), two = load(expected.data() + FOUR);
+        const Four never = all(NEVER);
+        const double passed = folded(Larger()(one <= bars ? one : -never, two <= bars ? two : -never), Larger()),
+                     next = folded(Smaller()(one > bars ? one : never, two > bars ? two : never), Smaller());
+        const Two off = Two{bars, bars} / Two{passed, next} - 1.0;
+        return Smaller()(Smaller()(std::abs(off[0]), std::abs(off[1])), tolerance);
+    }
+    RATCHET_CLONES static void distances(const Zigzag::Course& course, const Expected* by, double tolerance,
+                                         double* __restrict out, std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) {
+            const std::size_t turns = course.turns_by[i];
+            const std::int64_t bars = course.start + static_cast<std::int64_t>(i) - course.point_at[turns];
+            out[i] = distance(static_cast<double>(bars), by[turns], tolerance);
+        }
+        for (std::size_t i = 0; i < n; ++i) out[i] = 1.0 - out[i] / tolerance;
+    }
     double tolerance;
     Zigzag zigzag{{}};
-    std::int64_t latest = 0;
-    std::array<std::int64_t, 2> lengths{};
+    Expected expected{NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER};
 };
 
 inline std::vector<KernelInfo> fibonacci_kernels() { return {entry<FibonacciCluster>(), entry<FibonacciTime>()}; }

@@ -93,8 +93,10 @@ struct DirectionalIndex {
         last_high = high, last_low = low, last_close = close;
         if (++count == 0) return false;
         const double keep = count < bars ? 1.0 : decay;
-        up = keep * up + (rise > fall && rise > 0.0 ? rise : 0.0);
-        down = keep * down + (fall > rise && fall > 0.0 ? fall : 0.0);
+        // which of them moved further cannot be foretold: without a branch
+        const double one = std::max(rise, 0.0), other = std::max(fall, 0.0);
+        up = keep * up + (rise > fall ? one : 0.0);
+        down = keep * down + (fall > rise ? other : 0.0);
         ranges = keep * ranges + range;
         if (ranges < LEAST) up = down = ranges = 0.0;  // what a long standstill has left is no direction
         if (count < bars) return false;

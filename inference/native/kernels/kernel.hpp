@@ -119,7 +119,7 @@ RATCHET_CLONES inline Known missing(double* values, std::size_t n) {
 template <class Kernel>
 concept HasReadings = requires { typename Kernel::Reading; };
 /// Whether a kernel has a quicker way through many bars at once of which none is missing: `run(inputs..., out, n)` or,
-/// with readings, `run(inputs..., readings, out, n)`. It gives what as many calls of `update` give, to the bit.
+/// with readings, `run(inputs..., told, n)`. It gives what as many calls of `update` give, to the bit.
 template <class Kernel>
 concept HasRun = requires { &Kernel::run; };
 
@@ -196,6 +196,20 @@ class Gated final : public Node {
     Kernel kernel_;
 };
 
+/// What of a kernel is told, and the columns for it. A kernel with readings and a `run` gets them in place of `out`.
+template <class Reading>
+struct Told {
+    const std::vector<Reading>& readings;
+    Column* const* out;
+
+    /// Runs bar i by itself.
+    template <class Kernel, class... In>
+    void update(Kernel& kernel, std::size_t i, In... in) const {
+        const bool ready = kernel.update(in...);
+        for (std::size_t r = 0; r < readings.size(); ++r) out[r]->buffer[i] = ready ? kernel.read(readings[r]) : NaN;
+    }
+};
+
 /// The gate before a kernel with readings.
 template <class Kernel>
 class GatedReadings final : public Node {
@@ -217,10 +231,12 @@ class GatedReadings final : public Node {
     void load(Reader& archive) override { kernel_.state(archive); }
 
   private:
+    using All = Told<typename Kernel::Reading>;
+
     void run_bars(const double* const* in, Column* const* out, std::size_t n, Known known) {  // as in Gated
         if (n == 1) return in_turn(kernel_, in, out, 1, known);
         if constexpr (HasRun<Kernel>)
-            if (known == Known::all) return Inputs<Kernel::ARITY>(in).run(kernel_, readings_, out, n);
+            if (known == Known::all) return Inputs<Kernel::ARITY>(in).run(kernel_, All{readings_, out}, n);
         Kernel local = std::move(kernel_);
         in_turn(local, in, out, n, known);
         kernel_ = std::move(local);

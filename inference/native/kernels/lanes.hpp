@@ -11,6 +11,8 @@ namespace ratchet {
 
 #define RATCHET_INLINE [[gnu::always_inline]] inline  // else they would travel through memory
 
+typedef double Two __attribute__((vector_size(16)));
+typedef std::int64_t Flag __attribute__((vector_size(16)));  // of a comparison of two
 typedef double Four __attribute__((vector_size(32)));
 typedef std::int64_t Flags __attribute__((vector_size(32)));  // of a comparison: all bits, or none
 
@@ -37,11 +39,16 @@ RATCHET_INLINE Four load(const double* from) {
     return x;
 }
 RATCHET_INLINE void store(double* to, const Four& x) { std::memcpy(to, &x, sizeof x); }
-RATCHET_INLINE Four all(double x) { return Four{} + x; }
+RATCHET_INLINE Four all(double x) { return Four{x, x, x, x}; }
 /// first, first + 1, first + 2, first + 3
 RATCHET_INLINE Four count_from(double first) { return first + Four{0.0, 1.0, 2.0, 3.0}; }
 
-RATCHET_INLINE Four absolute(const Four& x) { return x < 0.0 ? -x : x; }
+RATCHET_INLINE Four absolute(const Four& x) { return (Four)((Flags)x & INT64_MAX); }  // without the bit of the sign
+/// The numbers of counts below 2^51: as the last bits of what has them at ones.
+RATCHET_INLINE Four number(const Flags& count) {
+    constexpr double ONES = 0x1p52;
+    return (Four)(count + (Flags)all(ONES)) - ONES;
+}
 RATCHET_INLINE Four one_where(const Flags& flags) { return flags ? all(1.0) : Four{}; }
 
 struct Larger {
@@ -66,15 +73,13 @@ struct Plus {
 /// The four folded into one, halves first; in vectors to the end, for a choice between two numbers may be a branch.
 template <class Fold>
 RATCHET_INLINE double folded(const Four& x, Fold fold) {
-    typedef double Two __attribute__((vector_size(16)));
     const Two half = fold(Two{x[0], x[1]}, Two{x[2], x[3]});
     return fold(half, Two{half[1], half[0]})[0];
 }
 
 /// All bits of the four.
 RATCHET_INLINE std::uint64_t merged(const Flags& x) {
-    typedef std::int64_t Two __attribute__((vector_size(16)));
-    const Two half = Two{x[0], x[1]} | Two{x[2], x[3]};
+    const Flag half = Flag{x[0], x[1]} | Flag{x[2], x[3]};
     return static_cast<std::uint64_t>(half[0] | half[1]);
 }
 

@@ -3,25 +3,72 @@
 // confirmed.
 #pragma once
 #include "kernels/exponential.hpp"
-#include "kernels/lanes.hpp"
-#include "kernels/levels.hpp"
+#include "kernels/zigzag.hpp"
 
 namespace ratchet {
 
 /// A price from its logarithm; finite for any, so that no state is ever without a number.
 inline double price_of(double logarithm) { return natural_exp(std::clamp(logarithm, -300.0, 300.0)); }
 
-/// The zigzag with its turning points as prices, the latest first.
+RATCHET_CLONES inline void prices_of(const double* logarithms, double* prices, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) prices[i] = price_of(logarithms[i]);
+}
+
+/// Gives each bar the value at its place in a list.
+inline void spread(const double* list, const std::uint32_t* places, double* __restrict out, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = list[places[i]];
+}
+
+/// The zigzag with its turning points as prices.
 struct TurningPrices {
     Zigzag zigzag{{}};
-    std::array<double, 5> prices{};
+    std::array<double, Zigzag::POINTS> prices{};  // the latest last
 
+    /// The latest; before it those before.
+    const double* latest() const { return &prices.back(); }
     bool turns(double high, double low, double threshold) {
         if (!zigzag.turns(high, low, threshold)) return false;
-        std::move_backward(prices.begin(), prices.end() - 1, prices.end());
-        prices[0] = price_of(zigzag.points[0]);
-        if (zigzag.now == 0) prices.fill(prices[0]);
+        std::copy(prices.begin() + 1, prices.end(), prices.begin());
+        prices.back() = price_of(zigzag.points[0]);
+        if (zigzag.now == 0) prices.fill(prices.back());
         return true;
+    }
+    /// As `Zigzag::follow`; `each` is also given the prices: `Course::point(k)` is the one at k.
+    template <class Each>
+    void follow(const double* high, const double* low, const double* threshold, std::size_t n, Each each) {
+        zigzag.follow(high, low, threshold, n, [&](const Zigzag::Course& course, std::size_t from, std::size_t m) {
+            std::array<double, Zigzag::MOST + Zigzag::POINTS> row;
+            std::copy(prices.begin(), prices.end(), row.begin());
+            double* const latest = row.data() + Zigzag::POINTS;
+            prices_of(course.points.data() + Zigzag::POINTS, latest, course.turns);
+            each(course, latest, from, m);
+            std::copy_n(row.begin() + static_cast<std::ptrdiff_t>(course.turns), Zigzag::POINTS, prices.begin());
+        });
+    }
+    /// Runs a kernel of turning points over n bars: `measure(latest, direction)` gives its figures after a turn, and
+    /// those go out till the next one. `also` is then given the course, the figures after each turn, and where the
+    /// bars are.
+    template <std::size_t Count, class Kernel, class Measure, class Also>
+    void run(Kernel& kernel, std::array<double, Count>& figures, const double* high, const double* low,
+             const double* threshold, const Told<Output>& told, std::size_t n, Measure measure, Also also) {
+        const std::size_t first = zigzag.now < 0 && n > 0;
+        if (first) told.update(kernel, 0, high[0], low[0], threshold[0]);
+        std::array<std::array<double, Zigzag::MOST + 1>, Count> since;  // each figure after each turn
+        const auto put = [&](std::size_t k) {
+            for (std::size_t f = 0; f < Count; ++f) since[f][k] = figures[f];
+        };
+        follow(high + first, low + first, threshold + first, n - first,
+               [&](const Zigzag::Course& course, const double* latest, std::size_t from, std::size_t m) {
+                   put(0);
+                   for (std::size_t k = 0; k < course.turns; ++k) {
+                       measure(latest + k, course.direction(k + 1));
+                       put(k + 1);
+                   }
+                   for (std::size_t r = 0; r < told.readings.size(); ++r)
+                       spread(since[told.readings[r].index].data(), course.turns_by.data(),
+                              told.out[r]->buffer + first + from, m);
+                   also(course, since, first + from, m);
+               });
     }
     template <class A>
     void state(A& archive) {
@@ -62,8 +109,14 @@ struct Harmonic {
     explicit Harmonic(const std::vector<double>& p) : tolerance(p[0]) {}
     bool update(double high, double low, double threshold) {
         if (turning.turns(high, low, threshold))
-            measure(turning.prices, tolerance, turning.zigzag.direction, figures.data());
+            measure(turning.latest(), tolerance, turning.zigzag.direction, figures.data());
         return true;
+    }
+    void run(const double* high, const double* low, const double* threshold, const Told<Output>& told, std::size_t n) {
+        turning.run(
+            *this, figures, high, low, threshold, told, n,
+            [this](const double* latest, double up) { measure(latest, tolerance, up, figures.data()); },
+            [](const auto&...) {});
     }
     double read(const Output& output) const { return figures[output.index]; }
     template <class A>
@@ -82,7 +135,8 @@ struct Harmonic {
         return all_four;
     }
     RATCHET_INLINE static Four miss(const Four& ratio, const Four& low, const Four& high) {
-        return Larger()(Larger()((low - ratio) / low, (ratio - high) / high), Four{});
+        const Flags below = ratio < low;  // which end, first: a division is dear
+        return Larger()((below ? low - ratio : ratio - high) / (below ? low : high), Four{});
     }
     RATCHET_INLINE static Four fit(const Four& squares, double tolerance) {
         std::array<double, FOUR> result;
@@ -91,10 +145,10 @@ struct Harmonic {
         return load(result.data());
     }
     /// Of the turning points w X A B C (prices): w X A B was forecast so far, and C was to be its D.
-    [[gnu::flatten]] RATCHET_CLONES static void measure(const std::array<double, 5>& points, double tolerance,
-                                                        double up, double* figures) {
+    [[gnu::flatten]] RATCHET_CLONES static void measure(const double* latest, double tolerance, double up,
+                                                        double* figures) {
         using Pattern = HarmonicPattern;
-        const auto [c, b, a, x, w] = points;
+        const double c = latest[0], b = latest[-1], a = latest[-2], x = latest[-3], w = latest[-4];
         const double xa = std::abs(a - x), ab = std::abs(b - a), bc = std::abs(c - b), wx = std::abs(x - w);
         const Four completion = of_each(&Pattern::completion), d = a - completion * (a - x);
         Four score = load(figures + FIT);
@@ -144,36 +198,53 @@ struct Elliott {
 
     explicit Elliott(const std::vector<double>&) {}
     bool update(double high, double low, double threshold) {
-        if (turning.turns(high, low, threshold)) measure();
-        // once wave 5 outgrows it, a wave 3 shorter than wave 1 is the shortest
-        figures[2] = is_fifth && turning.zigzag.direction * turning.zigzag.extreme <= limit ? 1.0 : 0.0;
+        if (turning.turns(high, low, threshold)) measure(turning.latest(), turning.zigzag.direction);
+        figures[FIFTH] = is_fifth(turning.zigzag.direction * turning.zigzag.extreme, figures[FIFTH_LIMIT]);
         return true;
+    }
+    void run(const double* high, const double* low, const double* threshold, const Told<Output>& told, std::size_t n) {
+        turning.run(
+            *this, figures, high, low, threshold, told, n,
+            [this](const double* latest, double up) { measure(latest, up); },
+            [&](const Zigzag::Course& course, const auto& lists, std::size_t from, std::size_t m) {
+                const auto fifth = [&](std::size_t i) {
+                    return is_fifth(course.leg[i], lists[FIFTH_LIMIT][course.turns_by[i]]);
+                };
+                for (std::size_t r = 0; r < told.readings.size(); ++r)
+                    if (told.readings[r].index == FIFTH)
+                        for (std::size_t i = 0; i < m; ++i) told.out[r]->buffer[from + i] = fifth(i);
+                figures[FIFTH] = fifth(m - 1);
+            });
     }
     double read(const Output& output) const { return figures[output.index]; }
     template <class A>
     void state(A& archive) {
-        archive(turning), archive(figures), archive(is_fifth), archive(limit);
+        archive(turning), archive(figures);
     }
 
   private:
-    void measure() {
-        const auto [e, d, c, b, a] = turning.prices;
-        const double up = turning.zigzag.direction;
+    /// Of the figures: the one that the live leg's extreme decides, and how far that may go.
+    static constexpr std::size_t FIFTH = 2, FIFTH_LIMIT = 7;
+
+    /// Once wave 5 outgrows it, a wave 3 shorter than wave 1 is the shortest.
+    static double is_fifth(double leg, double limit) { return leg <= limit ? 1.0 : 0.0; }
+    void measure(const double* latest, double up) {
+        const double e = latest[0], d = latest[-1], c = latest[-2], b = latest[-3], a = latest[-4];
         figures[0] = up * (d - c) > 0.0 && up * (e - c) > 0.0 ? 1.0 : 0.0;
         figures[1] = e + 1.618 * (d - c);
         figures[3] = e + 0.618 * (b - a);
         figures[4] = e + (b - a);
         figures[5] = e + 0.618 * (d - a);
         figures[6] = e + (d - a);
-        is_fifth = up * (b - a) > 0.0 && up * (c - a) > 0.0 && up * (d - b) > 0.0 && up * (e - b) > 0.0;
+        const bool can_be = up * (b - a) > 0.0 && up * (c - a) > 0.0 && up * (d - b) > 0.0 && up * (e - b) > 0.0;
         const double end = e + (d - c);  // of a wave 5 as long as wave 3
-        limit =
-            std::abs(d - c) >= std::abs(b - a) || end <= 0.0 ? std::numeric_limits<double>::max() : up * std::log(end);
+        constexpr double ANY = std::numeric_limits<double>::max();
+        figures[FIFTH_LIMIT] = !can_be                                            ? -ANY
+                               : std::abs(d - c) >= std::abs(b - a) || end <= 0.0 ? ANY
+                                                                                  : up * std::log(end);
     }
     TurningPrices turning;
-    std::array<double, 7> figures{};
-    bool is_fifth = false;
-    double limit = 0.0;
+    std::array<double, 8> figures{};
 };
 
 inline std::vector<KernelInfo> pattern_kernels() { return {entry<Harmonic>(), entry<Elliott>()}; }

@@ -51,13 +51,11 @@ struct VolumeProfile {
         figures = measure<1>({histogram.keep(0)}, {scale}, {0.5 * (low + high)})[0];
         return true;
     }
-    void run(const double* high, const double* low, const double* volume, const std::vector<Reading>& readings,
-             Column* const* out, std::size_t n) {
+    void run(const double* high, const double* low, const double* volume, const Told<Output>& told, std::size_t n) {
         constexpr std::size_t MOST = Histogram::TOGETHER;
         for (std::size_t i = 0; i < n;) {
             if (filled < bars || n - i < MOST) {
-                const bool ready = update(high[i], low[i], volume[i]);
-                for (std::size_t r = 0; r < readings.size(); ++r) out[r]->buffer[i] = ready ? read(readings[r]) : NaN;
+                told.update(*this, i, high[i], low[i], volume[i]);
                 ++i;
                 continue;
             }
@@ -68,9 +66,9 @@ struct VolumeProfile {
                 count(high[i + k], low[i + k], volume[i + k]);
                 kept[k] = histogram.keep(k), scales[k] = scale, middles[k] = 0.5 * (low[i + k] + high[i + k]);
             }
-            const auto told = measure(kept, scales, middles);
-            for (std::size_t r = 0; r < readings.size(); ++r)
-                for (std::size_t k = 0; k < MOST; ++k) out[r]->buffer[i + k] = told[k][readings[r].index];
+            const auto found = measure(kept, scales, middles);
+            for (std::size_t r = 0; r < told.readings.size(); ++r)
+                for (std::size_t k = 0; k < MOST; ++k) told.out[r]->buffer[i + k] = found[k][told.readings[r].index];
             i += MOST;
         }
     }

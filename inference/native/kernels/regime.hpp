@@ -10,7 +10,9 @@ namespace ratchet {
 
 /// Two states of variance that follow a Markov chain (Hamilton 1989, Econometrica 57; Kim and Nelson 1999, ch. 4): the
 /// probability, given all returns so far, that the present bar is a turbulent one. Starts from the chain's steady
-/// state. In odds, whose factor is finite, so that no outlier can make both likelihoods vanish.
+/// state. Kept as the weights of the two states, of which only the share counts, so that a bar waits for one product
+/// and one sum of the bar before it; every GROUP bars they are scaled back. A likelihood ratio is at most e^80: no
+/// outlier can make both weights vanish, or one of them infinite before they are scaled.
 struct TurbulentProbability {
     static constexpr const char* NAME = "turbulent_probability";
     static constexpr const char* FORMULA =
@@ -30,22 +32,45 @@ struct TurbulentProbability {
         : mu(p[0]),
           log_sigma_ratio(std::log(p[1] / p[2])),
           precision_difference(0.5 / (p[1] * p[1]) - 0.5 / (p[2] * p[2])),
+          stay_calm(p[3]),
           leave_calm(1.0 - p[3]),
           stay_turbulent(p[4]),
-          probability((1.0 - p[3]) / (2.0 - p[3] - p[4])) {}
-    double update(double r) {
-        const double before = leave_calm * (1.0 - probability) + stay_turbulent * probability;  // inside (0, 1)
-        const double shock = std::clamp(r - mu, -1e50, 1e50);
-        const double likelihood_ratio =
-            natural_exp(std::min(log_sigma_ratio + shock * shock * precision_difference, 700.0));
-        const double turbulent = before * likelihood_ratio;
-        return probability = turbulent / (turbulent + (1.0 - before));
+          leave_turbulent(1.0 - p[4]),
+          calm(leave_turbulent / (leave_calm + leave_turbulent)),
+          turbulent(leave_calm / (leave_calm + leave_turbulent)) {}
+    double update(double r) { return follow(likelihood_ratio(r)); }
+    void run(const double* r, double* __restrict out, std::size_t n) {
+        likelihood_ratios(r, out, n);
+        TurbulentProbability local = *this;  // can stay in registers, which `out` cannot reach
+        for (std::size_t i = 0; i < n; ++i) out[i] = local.follow(out[i]);
+        *this = local;
     }
     template <class A>
     void state(A& archive) {
-        archive(probability);
+        archive(calm), archive(turbulent), archive(at);
     }
-    double mu, log_sigma_ratio, precision_difference, leave_calm, stay_turbulent, probability;
+
+  private:
+    static constexpr std::uint64_t GROUP = 8;
+
+    double likelihood_ratio(double r) const {
+        const double shock = std::clamp(r - mu, -1e50, 1e50);
+        return natural_exp(std::min(log_sigma_ratio + shock * shock * precision_difference, 80.0));
+    }
+    RATCHET_CLONES void likelihood_ratios(const double* r, double* __restrict out, std::size_t n) const {
+        for (std::size_t i = 0; i < n; ++i) out[i] = likelihood_ratio(r[i]);
+    }
+    double follow(double ratio) {
+        const double before = calm;
+        calm = stay_calm * before + leave_turbulent * turbulent;
+        turbulent = ratio * leave_calm * before + ratio * stay_turbulent * turbulent;
+        const double both = calm + turbulent, probability = turbulent / both;
+        if (++at == GROUP) calm /= both, turbulent = probability, at = 0;
+        return probability;
+    }
+    double mu, log_sigma_ratio, precision_difference, stay_calm, leave_calm, stay_turbulent, leave_turbulent;
+    double calm, turbulent;
+    std::uint64_t at = 0;  // in the group
 };
 
 /// Three states of variance that follow a Markov chain: as above, the probability of one of them. The likelihoods are

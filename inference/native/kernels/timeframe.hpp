@@ -153,16 +153,15 @@ struct Session {
         return true;
     }
     double read(const Output& output) const { return output.index && has_before ? before : value; }
-    void run(const double* x, const double* time, const std::vector<Output>& outputs, Column* const* out,
-             std::size_t n) {
+    void run(const double* x, const double* time, const Told<Output>& told, std::size_t n) {
         for (std::size_t i = 0; i < n;) {
             const std::size_t m = spans.inside(time + i, std::min(n - i, MOST));
             with_merge(how, [&](auto merged) {
                 std::array<double, MOST> so_far;
                 for (std::size_t j = 0; j < m; ++j) so_far[j] = value = merged(value, x[i + j]);
-                for (std::size_t r = 0; r < outputs.size(); ++r) {
-                    double* to = out[r]->buffer + i;
-                    if (outputs[r].index && has_before)
+                for (std::size_t r = 0; r < told.readings.size(); ++r) {
+                    double* to = told.out[r]->buffer + i;
+                    if (told.readings[r].index && has_before)
                         std::fill_n(to, m, before);
                     else
                         std::copy_n(so_far.data(), m, to);
@@ -170,8 +169,7 @@ struct Session {
             });
             i += m;
             if (i == n || m == MOST) continue;
-            update(x[i], time[i]);
-            for (std::size_t r = 0; r < outputs.size(); ++r) out[r]->buffer[i] = read(outputs[r]);
+            told.update(*this, i, x[i], time[i]);
             ++i;
         }
     }

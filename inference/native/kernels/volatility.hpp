@@ -1,5 +1,8 @@
 // Conditional variance recursions with parameters fitted elsewhere.
 #pragma once
+#include <array>
+#include <bit>
+
 #include "kernels/kernel.hpp"
 
 namespace ratchet {
@@ -47,17 +50,20 @@ struct Gjr {
     static int warm_up(const std::vector<double>&) { return 0; }
 
     explicit Gjr(const std::vector<double>& p)
-        : mu(p[0]), omega(p[1]), alpha(p[2]), gamma(p[3]), beta(p[4]), variance(p[5]) {}
+        : mu(p[0]), omega(p[1]), weights{p[2], p[2] + p[3]}, beta(p[4]), variance(p[5]) {}
     double update(double r) {
         const double shock = bounded_shock(r - mu);
-        const double weight = shock < 0.0 ? alpha + gamma : alpha;
+        // whether it falls cannot be foretold: without a branch
+        const double weight = weights[std::bit_cast<std::uint64_t>(shock) >> 63];
         return variance = std::max(omega + weight * shock * shock + beta * variance, 0.0);
     }
     template <class A>
     void state(A& archive) {
         archive(variance);
     }
-    double mu, omega, alpha, gamma, beta, variance;
+    double mu, omega;
+    std::array<double, 2> weights;  // of a rise, of a fall
+    double beta, variance;
 };
 
 /// EGARCH(1,1,1) (Nelson 1991, Econometrica 59). A shock counts up to 20 deviations: the recursion is exponential in

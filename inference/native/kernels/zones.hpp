@@ -9,8 +9,8 @@
 namespace ratchet {
 
 /// Turning points gathered into zones. A point joins the zone with the nearest centre where that is within `width`
-/// units, else founds one (in place of the weakest once there are `memory`). The unit is the price's own sigma: root of
-/// the EWMA of its squared changes. O(memory) per bar.
+/// units, of equals the lower one, else founds one (in place of the weakest once there are `memory`). The unit is the
+/// price's own sigma: root of the EWMA of its squared changes. O(memory) per bar.
 struct Zones {
     static constexpr const char* NAME = "zones";
     static constexpr const char* FORMULA =
@@ -37,23 +37,33 @@ struct Zones {
           growth(1.0 / p[2]),
           memory(static_cast<std::size_t>(p[5])),
           variance({p[3], p[4]}),
-          centre((memory + FOUR - 1) / FOUR * FOUR, NONE),
-          strength(centre.size(), NONE) {}
-    bool update(double point, double weight, double price) {
+          centre((1 + memory + 1 + FOUR - 1) / FOUR * FOUR, NONE),
+          strength(centre.size(), NONE) {
+        centre[0] = -NONE;
+    }
+    bool update(double point, double weight, double at) {
         scale *= growth;
         if (scale > 1e100) {
-            for (std::size_t i = 0; i < count; ++i) strength[i] /= scale;
+            for (std::size_t i = 1; i <= count; ++i) strength[i] /= scale;
             scale = 1.0;
         }
+        price = at;
         const double change = price - std::exchange(previous, price);
         if (!std::exchange(started, true)) return false;
         const double sigma = std::sqrt(variance.update(change * change));
         if (!std::isfinite(sigma)) return false;
         if (weight > 0.0) add(point, weight, width * sigma);
-        find(price, reach * sigma);
+        limit = reach * sigma;
+        below = not_above(centre.data(), centre.size(), price);
         return true;
     }
-    double read(const Output& output) const { return output.index < 4 ? nearest[output.index] : farther(output.index); }
+    double read(const Output& output) const {
+        const bool above = output.index % 2, strong = output.index % 4 >= 2;
+        const std::size_t rank = output.index / 4, at = above ? below + 1 + rank : below - rank;  // 0 less 1: no zone
+        const bool there = at - 1 < count && (above ? centre[at] - price : price - centre[at]) <= limit;
+        if (strong) return there ? strength[at] / scale : 0.0;
+        return there ? centre[at] : above ? price + limit : price - limit;
+    }
     template <class A>
     void state(A& archive) {
         archive(variance), archive(previous), archive(started);
@@ -65,83 +75,54 @@ struct Zones {
 
     void add(double point, double weight, double tolerance) {
         weight *= scale;
-        std::size_t best = least(centre.data(), centre.size(), point);
-        if (count && std::abs(centre[best] - point) <= tolerance) {
-            strength[best] += weight;
-            centre[best] += weight / strength[best] * (point - centre[best]);
+        const std::size_t lower = std::min(not_above(centre.data(), centre.size(), point), count);
+        const bool nearer_above = centre[lower + 1] - point < point - centre[lower];
+        const std::size_t nearest = lower + nearer_above;
+        if (std::abs(centre[nearest] - point) <= tolerance) {  // it moves towards the point, so that the order stays
+            strength[nearest] += weight;
+            centre[nearest] += weight / strength[nearest] * (point - centre[nearest]);
             return;
         }
-        best = count < memory ? count++ : least(strength.data(), strength.size(), 0.0);
-        centre[best] = point;
-        strength[best] = weight;
+        const std::size_t free = count < memory ? ++count : weakest(strength.data(), strength.size());
+        const std::size_t place = free <= lower ? lower : lower + 1;
+        shift(centre, free, place);
+        shift(strength, free, place);
+        centre[place] = point;
+        strength[place] = weight;
     }
-    /// Which number is nearest to x; of equals the first.
-    RATCHET_CLONES static std::size_t least(const double* numbers, std::size_t size, double x) {
+    /// Moves those between over the free place, so that `place` is free.
+    static void shift(std::vector<double>& numbers, std::size_t free, std::size_t place) {
+        for (; free < place; ++free) numbers[free] = numbers[free + 1];
+        for (; free > place; --free) numbers[free] = numbers[free - 1];
+    }
+    /// The last of ascending numbers that is not above x, of which the first is below all x.
+    RATCHET_CLONES static std::size_t not_above(const double* numbers, std::size_t size, double x) {
+        Flags count{};
+        for (std::size_t i = 0; i < size; i += FOUR) count -= load(numbers + i) <= x;
+        return static_cast<std::size_t>(static_cast<std::int64_t>(folded(number(count), Plus()))) - 1;
+    }
+    /// The smallest; of equals the first.
+    RATCHET_CLONES static std::size_t weakest(const double* numbers, std::size_t size) {
         Four best = all(NONE), place{};
         for (std::size_t i = 0; i < size; i += FOUR) {
-            const Four gap = absolute(load(numbers + i) - x);
-            place = gap < best ? count_from(static_cast<double>(i)) : place;
-            best = gap < best ? gap : best;
+            const Four here = load(numbers + i);
+            place = here < best ? count_from(static_cast<double>(i)) : place;
+            best = Smaller()(best, here);
         }
-        const double nearest = folded(best, Smaller());
-        return static_cast<std::size_t>(folded(best == nearest ? place : all(NONE), Smaller()));
-    }
-    void find(double price, double limit) {
-        const std::array<std::size_t, 2> at = around(centre.data(), centre.size(), price, limit);
-        const bool below = at[0] < centre.size(), above = at[1] < centre.size();
-        at_price = price, at_limit = limit;
-        nearest = {below ? centre[at[0]] : price - limit, above ? centre[at[1]] : price + limit,
-                   below ? strength[at[0]] / scale : 0.0, above ? strength[at[1]] / scale : 0.0};
-    }
-    /// Which number is the nearest at or below x, above x, within the limit (of equals the last); `size` where none is.
-    RATCHET_CLONES static std::array<std::size_t, 2> around(const double* numbers, std::size_t size, double x,
-                                                            double limit) {
-        const Four none = all(static_cast<double>(size));
-        Four gap_below = all(limit), gap_above = gap_below, below = none, above = none;
-        for (std::size_t i = 0; i < size; i += FOUR) {
-            const Four way = load(numbers + i) - x, place = count_from(static_cast<double>(i));
-            const Flags higher = way > 0.0, nearer_above = higher & (way <= gap_above),
-                        nearer_below = ~higher & (-way <= gap_below);
-            above = nearer_above ? place : above;
-            gap_above = nearer_above ? way : gap_above;
-            below = nearer_below ? place : below;
-            gap_below = nearer_below ? -way : gap_below;
-        }
-        return {last_of_least(gap_below, below, none), last_of_least(gap_above, above, none)};
-    }
-    RATCHET_INLINE static std::size_t last_of_least(const Four& gap, const Four& place, const Four& none) {
-        const Four found = place < none ? gap : all(NONE);
-        const double at = folded((place < none) & (gap == folded(found, Smaller())) ? place : all(-1.0), Larger());
-        return static_cast<std::size_t>(at < 0.0 ? none[0] : at);
-    }
-    /// An output of one that is not the nearest: away from the price zone by zone, of equals the last first.
-    double farther(std::size_t output) const {
-        const bool above = output % 2;
-        double gap = -1.0;
-        std::size_t place = count;
-        for (std::size_t rank = 0; rank <= output / 4; ++rank) {
-            double next = NONE;
-            std::size_t at = count;
-            for (std::size_t i = 0; i < count; ++i) {
-                const double way = above ? centre[i] - at_price : at_price - centre[i];
-                const bool there = (above ? way > 0.0 : way >= 0.0) && way <= at_limit;
-                if (there && (way > gap || (way == gap && i < place)) && way <= next) next = way, at = i;
-            }
-            if (at == count) return output % 4 >= 2 ? 0.0 : at_price + (above ? at_limit : -at_limit);
-            gap = next, place = at;
-        }
-        return output % 4 >= 2 ? strength[place] / scale : centre[place];
+        const double least = folded(best, Smaller());
+        return static_cast<std::size_t>(folded(best == least ? place : all(NONE), Smaller()));
     }
     double width, reach, growth;
     std::size_t memory;
     ExponentialMean variance;
     double previous = 0.0;
     bool started = false;
-    std::vector<double> centre, strength;  // strength times scale, which grows in place of all of them decaying
+    /// By their centres, from 1 on; strength times scale, which grows in place of all of them decaying.
+    std::vector<double> centre, strength;
     double scale = 1.0;
     std::size_t count = 0;
-    std::array<double, 4> nearest{};  // what is read after each update
-    double at_price = 0.0, at_limit = 0.0;
+    double price = 0.0, limit = 0.0;  // what is read after each update, and the zone at or below the price
+    std::size_t below = 0;
 };
 
 inline std::vector<KernelInfo> zones_kernels() { return {entry<Zones>()}; }
