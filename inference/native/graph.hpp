@@ -14,7 +14,7 @@ namespace ratchet {
 
 class Graph {
   public:
-    static constexpr std::size_t BLOCK = 256;
+    static constexpr std::size_t BLOCK = 512;
 
     Graph(const GraphSpec& spec, const std::string& symbol)
         : interval_(spec.bar_interval_us), hash_(spec.hash), latest_(spec.outputs.size(), NaN) {

@@ -12,7 +12,7 @@ from features.expression import Expr, bar, constant, maximum, minimum
 from features.graph import to_data
 from inference import Graph, _native
 
-BARS, MINUTE, NUMBER = 600, 60_000_000, 2.5  # bars of more than two blocks
+BARS, MINUTE, NUMBER = 1300, 60_000_000, 2.5  # bars of more than two blocks
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -34,7 +34,7 @@ def run(data: dict[str, Any], bars: dict[str, np.ndarray], block: int) -> dict[s
     return {name: np.concatenate([part[name] for part in parts]) for name in graph.names}
 
 
-@pytest.mark.parametrize("block", [BARS, 300, 1])
+@pytest.mark.parametrize("block", [BARS, 700, 1])
 def test_a_constant_is_as_good_as_a_column(bars, block) -> None:
     """In every place of every kernel, alone and with others, beside whole and missing values."""
     spread = bar("close") - bar("open")
