@@ -98,7 +98,8 @@ class Graph {
     }
 
   private:
-    /// What is run once a block: a kernel with the columns that it fills (one for each reading), a series, or the clock.
+    /// What is run once a block: a kernel with the columns that it fills (one for each reading), a series, or the
+    /// clock.
     struct Work {
         Node* kernel = nullptr;
         std::vector<const Column*> in;
@@ -296,9 +297,9 @@ class Graph {
     std::vector<std::unique_ptr<Node>> kernels_;
     std::vector<Stage> stages_;
     std::vector<Column> columns_;
-    std::vector<Column*> column_;  // of each node
-    Bar bar_{};                                      // the one that is run alone
-    std::vector<std::pair<int, Column*>> inputs_;    // columns of the bars, in which nothing is missing
+    std::vector<Column*> column_;                  // of each node
+    Bar bar_{};                                    // the one that is run alone
+    std::vector<std::pair<int, Column*>> inputs_;  // columns of the bars, in which nothing is missing
     std::vector<Column*> outputs_;
     std::vector<std::pair<std::size_t, Column*>> own_;  // outputs by their place among all
     Aligned blocks_, singles_;

@@ -9,8 +9,8 @@
 
 namespace ratchet {
 
-/// Calls `with(merge)`, where merge(value, x) is a span's column after one more bar: how 0 first, 1 largest, 2 smallest,
-/// 3 last, 4 sum.
+/// Calls `with(merge)`, where merge(value, x) is a span's column after one more bar: how 0 first, 1 largest, 2
+/// smallest, 3 last, 4 sum.
 template <class With>
 auto with_merge(int how, With with) {
     switch (how) {
