@@ -20,7 +20,6 @@ from inference.replay import Bars, Costs, Entries, replay_levels
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "build" / "peers"
-NAUTILUS_BARS = 50_000  # it takes minutes for more
 
 
 def peer(script: str, environment: str, folder: Path, case: Mapping[str, object], *arguments: str) -> dict[str, float]:
@@ -70,21 +69,17 @@ def rows_of(width: str, bars: Bars, folder: Path) -> list[Row]:
     close = bars.close[entries.index]
     held = (entries.side * (close - levels["stop"]) > 0) & (entries.side * (levels["target"] - close) > 0)
 
-    def bracketed(rows: np.ndarray, n: int) -> dict[str, object]:
-        prices = {name: getattr(bars, name)[:n] for name in ("open", "high", "low", "close")}
-        return prices | {name: np.asarray((case | levels)[name])[rows] for name in ("signal", "side", *levels)}
-
+    bracketed = case | {name: np.asarray((case | levels)[name])[held] for name in ("signal", "side", *levels)}
     trail = np.full(len(bars.ts), np.nan)
-    plain = peer("run_backtesting.py", "plain", folder, bracketed(held, len(bars.ts)) | {"trail": trail})
-    early = held & (entries.index < NAUTILUS_BARS - 1)
-    nautilus = peer("run_nautilus.py", "nautilus", folder, bracketed(early, NAUTILUS_BARS) | {"adaptive": True})
+    plain = peer("run_backtesting.py", "plain", folder, bracketed | {"trail": trail})
+    nautilus = peer("run_nautilus.py", "nautilus", folder, bracketed | {"adaptive": True})
     mine, what = len(bars.ts) / seconds / 1e6, f"M bars/s, {len(entries.index):,} trades"
     theirs = {
         "vectorbt, Rust, no trade table": len(bars.ts) / rust["seconds"],
         "vectorbt, Rust, trade table": len(bars.ts) / rust["seconds_with_table"],
         "vectorbt, Numba, no trade table": len(bars.ts) / numba["seconds"],
         "backtesting.py": len(bars.ts) / plain["seconds"],
-        "NautilusTrader": NAUTILUS_BARS / nautilus["seconds"],
+        "NautilusTrader": len(bars.ts) / nautilus["seconds"],
     }
     return [
         Row(f"replay_{width}_beside", what, mine, peer=name, peer_value=rate / 1e6) for name, rate in theirs.items()
