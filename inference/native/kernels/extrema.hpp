@@ -1,5 +1,6 @@
 // Rolling extremes and their age: amortised O(1) per bar.
 #pragma once
+#include "kernels/ring.hpp"
 #include "kernels/window_fold.hpp"
 
 namespace ratchet {

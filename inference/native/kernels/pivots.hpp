@@ -4,6 +4,7 @@
 #include <array>
 
 #include "kernels/kernel.hpp"
+#include "kernels/ring.hpp"
 
 namespace ratchet {
 

@@ -4,6 +4,7 @@
 
 #include "kernels/kernel.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/ring.hpp"
 #include "kernels/window_fold.hpp"
 
 namespace ratchet {

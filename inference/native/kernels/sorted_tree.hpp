@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "kernels/kernel.hpp"
+#include "kernels/ring.hpp"
 
 namespace ratchet {
 

@@ -5,6 +5,7 @@
 
 #include "kernels/kernel.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/ring.hpp"
 
 namespace ratchet {
 
