@@ -22,7 +22,7 @@ def render(account: Account, plot: Callable[[go.Figure], str]) -> str:
         counts = (f"{row[name]:,}" for name in ("entries", "shrunk", "refused", "short_of_margin"))
         shares = (number(row[name], "%") for name in ("profit", "drawdown", "open_risk", "margin", "maximum_loss"))
         body.append(cells([NAMES[row["policy"]], *counts, *shares, str(row["positions"])]))
-    heads = ["policy", "entries", "shrunk", "refused", "for want of margin"]
+    heads = ["policy", "entries", "shrunk", "refused", "no margin"]
     heads += ["profit", "drawdown", "worst open risk", "most margin", "maximum loss"]
     return (
         "<h2>One account</h2>\n<p>The same entries of all symbols on one equity, reinvested: each is sized to lose "
@@ -33,5 +33,5 @@ def render(account: Account, plot: Callable[[go.Figure], str]) -> str:
         "policies hold different positions: this shows what the limits do; the comparison is above. Open risk may pass "
         "its limit later, where equity falls; a loss its own, by gaps, funding and impact.</p>\n"
         f'<div class="card">{plot(figure)}</div>\n<p></p>\n'
-        f'<div class="card wide">{table([*heads, "most positions"], body)}</div>\n'
+        f'<div class="card wide">{table([*heads, "positions"], body)}</div>\n'
     )
