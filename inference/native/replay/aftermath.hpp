@@ -16,11 +16,11 @@ inline void look_back(const Tape& tape, std::int64_t last_bar, ExitReason reason
     const double close = tape.bars.close[last];
     const double impact = tape.terms.impact.at(last, trade.fill_price, 1.0);
     trade.horizon_pnl = side * (exit_after_costs(close, side, ExitReason::time, tape.terms.costs, impact) - p0);
-    tape.funding.each(first, last, [&](std::int64_t j) {
-        const auto at = static_cast<std::size_t>(j);
-        const double rate = tape.funding.inside[at] + (j > first ? tape.funding.at_open[at] : 0.0);
-        trade.horizon_pnl += funding_payment(side, rate, tape.bars.open[j]);
-    });
+    const auto& stamps = tape.funding.stamps;
+    for (std::size_t k = tape.funding.from(first); k < stamps.size() && stamps[k].bar <= last; ++k) {
+        const double rate = stamps[k].inside + (stamps[k].bar > first ? stamps[k].at_open : 0.0);
+        trade.horizon_pnl += funding_payment(side, rate, tape.bars.open[stamps[k].bar]);
+    }
     if (reason != ExitReason::stop) return;
     if (exit_bar <= last)
         trade.beyond = std::max(0.0, side * (trade.stop_at_exit - extremes.adverse(side, exit_bar, last)));

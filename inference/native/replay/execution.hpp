@@ -77,7 +77,7 @@ class Execution {
     }
     /// Passes over the bars from j on in which nothing can happen to a trade whose levels stay; returns the next one.
     std::int64_t pass(Running& running, std::int64_t j) const {
-        const bool plain = !tape_.funding && !running.unprotected;
+        const bool plain = tape_.funding.stamps.empty() && !running.unprotected;
         if (!plain) return j;
         const std::int64_t last = std::min(running.last_bar, tape_.n - 1);
         const double stop = stop_of(running), target = target_of(running);

@@ -127,13 +127,14 @@ struct Margin {
 /// interval after its open, at the latest). Who leaves at the close of a bar holds across none that come later, so what
 /// comes after the last bar is nobody's.
 struct FundingRates {
-    std::vector<double> at_open, inside;
-    std::vector<std::int64_t> stamped;  // bars with a rate, ascending
+    struct Stamp {
+        std::int64_t bar;
+        double at_open = 0.0, inside = 0.0;  // rates at the bar's open, and later in it
+    };
+    std::vector<Stamp> stamps;  // ascending
 
     FundingRates(const BarColumns& bars, std::int64_t n, const std::int64_t* ts, const double* rate, std::int64_t m) {
         if (m == 0) return;
-        at_open.assign(static_cast<std::size_t>(n), 0.0);
-        inside = at_open;
         const std::int64_t interval = usual_interval(bars.ts, n);
         std::int64_t j = 0;
         for (std::int64_t k = 0; k < m; ++k) {
@@ -141,16 +142,19 @@ struct FundingRates {
             const bool within = j > 0 && ts[k] < bars.ts[j - 1] + interval && (j == n || ts[k] < bars.ts[j]);
             const std::int64_t at = within ? j - 1 : j;
             if (at == n) break;
-            (within ? inside : at_open)[static_cast<std::size_t>(at)] += rate[k];
-            if (stamped.empty() || stamped.back() != at) stamped.push_back(at);
+            if (stamps.empty() || stamps.back().bar != at) stamps.push_back({at});
+            (within ? stamps.back().inside : stamps.back().at_open) += rate[k];
         }
     }
-    explicit operator bool() const { return !at_open.empty(); }
-    /// Calls `pay(bar)` for the stamped bars from first to last.
-    template <class Pay>
-    void each(std::int64_t first, std::int64_t last, Pay pay) const {
-        for (auto j = std::lower_bound(stamped.begin(), stamped.end(), first); j != stamped.end() && *j <= last; ++j)
-            pay(*j);
+    /// Place of the first stamp that is not before bar j.
+    std::size_t from(std::int64_t j) const {
+        const auto before = [](const Stamp& stamp, std::int64_t bar) { return stamp.bar < bar; };
+        return static_cast<std::size_t>(std::lower_bound(stamps.begin(), stamps.end(), j, before) - stamps.begin());
+    }
+    /// The stamp of bar j or null; `next`: place of a stamp, which is moved up to j.
+    const Stamp* at(std::int64_t j, std::size_t& next) const {
+        while (next < stamps.size() && stamps[next].bar < j) ++next;
+        return next < stamps.size() && stamps[next].bar == j ? &stamps[next] : nullptr;
     }
 };
 

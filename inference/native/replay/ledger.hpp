@@ -22,6 +22,7 @@ class Ledger {
         trade.side = position.side;
         trade.entry_index = j;
         trade.entry_ts = bars_.ts[j];
+        running.next_stamp = funding_.from(j);
         trade.fill_price = position.entry;
         trade.entry_price =
             entry_after_costs(position.entry, position.side, terms_.costs, terms_.impact.at(j, position.entry, 1.0));
@@ -38,16 +39,16 @@ class Ledger {
 
     /// A stamp at the open of bar j: who entered there did not hold across it.
     void funding_at_open(Running& running, std::int64_t j) {
-        if (funding_ && j > running.trade.entry_index)
-            pay(running, j, funding_.at_open[static_cast<std::size_t>(j)], running.remaining, false, true);
+        const auto* stamp = funding_.at(j, running.next_stamp);
+        if (stamp && j > running.trade.entry_index) pay(running, j, stamp->at_open, running.remaining, false, true);
     }
     /// Stamps inside bar j: the share kept to its close pays or receives; what was held at its open and left on the way
     /// only pays.
     void funding_inside(Running& running, std::int64_t j, double held, double kept) {
-        if (!funding_) return;
-        const double rate = funding_.inside[static_cast<std::size_t>(j)];
-        pay(running, j, rate, kept, false, false);
-        pay(running, j, rate, held - kept, true, false);
+        const auto* stamp = funding_.at(j, running.next_stamp);
+        if (!stamp) return;
+        pay(running, j, stamp->inside, kept, false, false);
+        pay(running, j, stamp->inside, held - kept, true, false);
     }
 
     /// Books the exit of a share of the first quantity.

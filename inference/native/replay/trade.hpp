@@ -74,7 +74,8 @@ struct Running {
     Trade trade;
     std::int64_t last_bar;  // of its horizon
     double liquidation;
-    double remaining;  // share of the first quantity
+    double remaining;        // share of the first quantity
+    std::size_t next_stamp;  // of funding
     std::uint8_t rung;
     bool unprotected;  // the venue refused the bracket
     bool crossed;      // the stop was moved to where the price had gone beyond it: it is met at the next open
