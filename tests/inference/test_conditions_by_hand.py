@@ -106,12 +106,15 @@ def test_what_is_left_at_the_liquidation_price_is_the_maintenance_margin() -> No
 
 
 def test_funding_is_paid_by_who_holds_across_the_stamp() -> None:
-    """Stamps at the entry's open (not held across), at the next open, inside the bar of the time exit, and after it."""
+    """Stamps at the entry's open (not held across), at the next open, inside the bar of the time exit, and after it,
+    or none there.
+    """
     flat = np.full(5, 200.0)
     bars = simple_bars(flat, flat, flat, flat)
     ts = np.array([1 * HOUR, 2 * HOUR, 3 * HOUR + 1, 4 * HOUR])
-    conditions = Conditions(funding=Funding(ts, np.array([0.1, 0.001, 0.002, 0.4])))
-    for side in (1, -1):
+    rates = np.array([0.1, 0.001, 0.002, 0.4])
+    for side, stamps in ((1, 4), (-1, 4), (1, 3), (-1, 3)):
+        conditions = Conditions(funding=Funding(ts[:stamps], rates[:stamps]))
         entry = Entries(np.array([0]), np.array([side], np.int8))
         (trade,) = replay_levels(bars, entry, 5.0, np.nan, np.nan, 3, FREE, conditions=conditions)
         assert trade["pnl"] == trade["funding"] == pytest.approx(-side * 200 * 0.003)
