@@ -101,10 +101,7 @@ struct ValueWhen {
         if (missing > 0)
             for (std::size_t i = 0, seen = 0; i < n; ++i)
                 if ((seen += condition[i] != 0.0) < missing) out[i] = otherwise[i];
-        const std::size_t gone = events - std::min(events, size);  // put in and replaced since
-        values.at = static_cast<std::uint32_t>((values.at + gone) % size);
-        values.filled = static_cast<std::uint32_t>(std::min(size, values.filled + gone));
-        for (std::size_t k = gone; k < events; ++k) values.push(row[size + k]);
+        for (std::size_t k = events - std::min(events, size); k < events; ++k) values.push(row[size + k]);
     }
 };
 
